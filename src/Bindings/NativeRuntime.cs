@@ -1,0 +1,51 @@
+namespace Ingot.Bindings;
+
+/// <summary>What the native library is made of.</summary>
+/// <param name="Version">Version of Ingot, for example "0.1.0".</param>
+/// <param name="Compiler">Compiler and its version.</param>
+/// <param name="Configuration">Build type and sanitizers.</param>
+/// <param name="MatmulLibrary">Matmul library of the CPU backend and its version.</param>
+/// <param name="Simd">SIMD instruction set chosen for this processor.</param>
+public sealed record BuildInfo(string Version, string Compiler, string Configuration, string MatmulLibrary, string Simd);
+
+/// <summary>The native library as a whole. Errors are <see cref="IngotException"/>s.</summary>
+public static unsafe class NativeRuntime
+{
+    /// <summary>What the native library is made of.</summary>
+    public static BuildInfo BuildInfo
+    {
+        get
+        {
+            NativeBuildInfo info;
+            IngotException.ThrowIfFailed(NativeMethods.GetBuildInfo(&info));
+            return new(NativeText.ToString(info.Version), NativeText.ToString(info.Compiler), NativeText.ToString(info.Configuration),
+                NativeText.ToString(info.MatmulLibrary), NativeText.ToString(info.Simd));
+        }
+    }
+
+    /// <summary>How many threads CPU programs use, 1 to 1024. Set to 0 for the default, one for each core. Takes effect at the next run.</summary>
+    public static int Threads
+    {
+        get
+        {
+            int count;
+            IngotException.ThrowIfFailed(NativeMethods.GetThreads(&count));
+            return count;
+        }
+        set => IngotException.ThrowIfFailed(NativeMethods.SetThreads(value));
+    }
+
+    /// <summary>Loads a library of kernels and registers them.</summary>
+    /// <param name="path">The library's file.</param>
+    /// <returns>How many kernels it has.</returns>
+    public static int LoadPlugin(string path)
+    {
+        int count;
+        fixed (byte* text = NativeText.ToBytes(path))
+        {
+            IngotException.ThrowIfFailed(NativeMethods.PluginLoad(text, &count));
+        }
+
+        return count;
+    }
+}
