@@ -1,0 +1,146 @@
+namespace Ingot.Training;
+
+/// <summary>
+/// Hears what happens in a training run: a console, a metrics file, TensorBoard, or a user's own code. The trainer calls it on the
+/// training thread, so every method must return quickly; an exception that it throws ends the run. Methods that an observer has no use
+/// for need not be implemented.
+/// </summary>
+public interface ITrainingObserver
+{
+    /// <summary>Called once, when the model is built and step <see cref="TrainingStart.FirstStep"/> is about to begin.</summary>
+    /// <param name="start">What is trained, on what and how far.</param>
+    void OnStart(TrainingStart start)
+    {
+    }
+
+    /// <summary>Called after each logged step. Passed by reference and free of allocations.</summary>
+    /// <param name="step">Figures of the step.</param>
+    void OnStep(in StepReport step)
+    {
+    }
+
+    /// <summary>Called after an evaluation on the validation text.</summary>
+    /// <param name="evaluation">Figures of the evaluation.</param>
+    void OnEvaluation(EvaluationReport evaluation)
+    {
+    }
+
+    /// <summary>Called when the model has written a sample.</summary>
+    /// <param name="sample">The sample.</param>
+    void OnSample(SampleReport sample)
+    {
+    }
+
+    /// <summary>Called when a checkpoint is complete on disk.</summary>
+    /// <param name="checkpoint">Where it is.</param>
+    void OnCheckpoint(CheckpointReport checkpoint)
+    {
+    }
+
+    /// <summary>Called with something that a user should know but that does not end the run: a skipped step, a corrupt checkpoint.</summary>
+    /// <param name="message">One sentence or two for people.</param>
+    void OnWarning(string message)
+    {
+    }
+
+    /// <summary>Called once at the end, whether training finished, was interrupted or failed.</summary>
+    /// <param name="end">How it ended.</param>
+    void OnEnd(TrainingEnd end)
+    {
+    }
+}
+
+/// <summary>What a run is about to do.</summary>
+/// <param name="RunName">Name of the run: the last part of its directory.</param>
+/// <param name="RunPath">Path of the run directory; empty when nothing is kept.</param>
+/// <param name="Model">The model in a few words, for example "gpt2, 12 layers, width 768".</param>
+/// <param name="Parameters">Count of trained parameters, shared ones counted once.</param>
+/// <param name="Device">Name of the device.</param>
+/// <param name="Precision">"fp32" or "bf16".</param>
+/// <param name="FirstStep">Steps already done: 0 for a new run, the checkpoint's step for a resumed one.</param>
+/// <param name="TotalSteps">Step at which training ends; 0 when only time or a target loss ends it.</param>
+/// <param name="TokensPerStep">Tokens of one optimizer step, over all accumulated batches.</param>
+public sealed record TrainingStart(
+    string RunName,
+    string RunPath,
+    string Model,
+    long Parameters,
+    string Device,
+    string Precision,
+    long FirstStep,
+    long TotalSteps,
+    long TokensPerStep);
+
+/// <summary>One optimizer step.</summary>
+/// <param name="Step">The step just done, counted from 1.</param>
+/// <param name="TotalSteps">Step at which training ends; 0 when unknown.</param>
+/// <param name="Loss">Training loss: mean cross-entropy in nats per target token.</param>
+/// <param name="LearningRate">Learning rate that the step used.</param>
+/// <param name="GradNorm">Global L2 norm of the gradient before clipping.</param>
+/// <param name="TokensPerSecond">Tokens per second since the last report.</param>
+/// <param name="MatmulShare">FLOP rate of the step over the device's own matmul rate, 0 to 1; NaN when not measured.</param>
+/// <param name="Epoch">Passes over the training data so far, with a fraction.</param>
+/// <param name="Tokens">Tokens trained on since step 0.</param>
+/// <param name="Elapsed">Training time since step 0, over all resumes.</param>
+/// <param name="Eta">Expected time until the end; null when unknown.</param>
+/// <param name="ResidentBytes">Physical memory that the process holds.</param>
+/// <param name="Skipped">True when the update was not applied: its loss or gradient was not finite or was an outlier.</param>
+public readonly record struct StepReport(
+    long Step,
+    long TotalSteps,
+    double Loss,
+    double LearningRate,
+    double GradNorm,
+    double TokensPerSecond,
+    double MatmulShare,
+    double Epoch,
+    long Tokens,
+    TimeSpan Elapsed,
+    TimeSpan? Eta,
+    long ResidentBytes,
+    bool Skipped = false);
+
+/// <summary>One evaluation on the validation text.</summary>
+/// <param name="Step">Step after which it was made.</param>
+/// <param name="Loss">Mean cross-entropy in nats per target token.</param>
+/// <param name="BitsPerByte">Cross-entropy in bits per byte of text, which does not depend on the tokenizer; null when unknown.</param>
+/// <param name="IsBest">True when no earlier evaluation of the run had a lower loss.</param>
+public sealed record EvaluationReport(long Step, double Loss, double? BitsPerByte, bool IsBest);
+
+/// <summary>Text written by the model while it trains.</summary>
+/// <param name="Step">Step after which it was written.</param>
+/// <param name="Prompt">What it was given; may be empty.</param>
+/// <param name="Text">What it wrote after the prompt.</param>
+public sealed record SampleReport(long Step, string Prompt, string Text);
+
+/// <summary>A checkpoint that is complete on disk.</summary>
+/// <param name="Step">Step whose state it holds.</param>
+/// <param name="Path">Its directory.</param>
+/// <param name="Bytes">Size of its files together.</param>
+/// <param name="Duration">Time that writing took, mostly beside training.</param>
+public sealed record CheckpointReport(long Step, string Path, long Bytes, TimeSpan Duration);
+
+/// <summary>How a run ended.</summary>
+/// <param name="Reason">Why, as the end of a sentence: "2,000 steps done", "interrupted", "target loss 1.90 reached".</param>
+/// <param name="Completed">True when the run got where it was told to go; false when it was interrupted or failed.</param>
+/// <param name="Step">Last step done.</param>
+/// <param name="Loss">Training loss of the last step.</param>
+/// <param name="EvalLoss">Loss of the last evaluation; null when there was none.</param>
+/// <param name="EvalBitsPerByte">Bits per byte of the last evaluation; null when there was none.</param>
+/// <param name="Tokens">Tokens trained on since step 0.</param>
+/// <param name="Elapsed">Training time since step 0, over all resumes.</param>
+/// <param name="TokensPerSecond">Mean speed of this process's steps.</param>
+/// <param name="PeakResidentBytes">Highest physical memory that the process held.</param>
+/// <param name="ReportPath">Path of report.html; null when none was written.</param>
+public sealed record TrainingEnd(
+    string Reason,
+    bool Completed,
+    long Step,
+    double Loss,
+    double? EvalLoss,
+    double? EvalBitsPerByte,
+    long Tokens,
+    TimeSpan Elapsed,
+    double TokensPerSecond,
+    long PeakResidentBytes,
+    string? ReportPath);
