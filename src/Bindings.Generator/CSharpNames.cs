@@ -10,7 +10,8 @@ internal static class CSharpNames
         name.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) ? name[Prefix.Length..] : name;
 
     /// <summary><c>memory_bytes</c> is <c>MemoryBytes</c>.</summary>
-    public static string Pascal(string name) => string.Concat(name.Split('_').Select(word => char.ToUpperInvariant(word[0]) + word[1..].ToLowerInvariant()));
+    public static string Pascal(string name) =>
+        string.Concat(name.Split('_').Select(word => char.ToUpperInvariant(word[0]) + word[1..].ToLowerInvariant()));
 
     /// <summary><c>ingot_device_kind</c> is <c>DeviceKind</c>.</summary>
     public static string Enum(string name) => name == "ingot_dtype" ? "DType" : Pascal(WithoutPrefix(name));
@@ -25,7 +26,8 @@ internal static class CSharpNames
     public static string EnumItem(string enumName, string name)
     {
         string[] words = WithoutPrefix(name).Split('_');
-        int shared = words.Zip(WithoutPrefix(enumName).Split('_')).TakeWhile(pair => pair.First.Equals(pair.Second, StringComparison.OrdinalIgnoreCase)).Count();
+        int shared = words.Zip(WithoutPrefix(enumName).Split('_'))
+            .TakeWhile(pair => pair.First.Equals(pair.Second, StringComparison.OrdinalIgnoreCase)).Count();
         return Pascal(string.Join('_', words[Math.Min(shared, words.Length - 1)..]));
     }
 

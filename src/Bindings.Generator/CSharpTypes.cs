@@ -38,7 +38,8 @@ internal static class CSharpTypes
         BuiltinType { Type: PrimitiveType.Char } => "byte",
         BuiltinType { Type: PrimitiveType.Float } => "float",
         BuiltinType { Type: PrimitiveType.Double } => "double",
-        _ => throw new NotSupportedException($"no C# type for {Describe(type)}; use fixed-width integers, enums, structs, handles and pointers to them."),
+        _ => throw new NotSupportedException(
+            $"no C# type for {Describe(type)}; use fixed-width integers, enums, structs, handles and pointers to them."),
     };
 
     /// <summary>The size of a field's type in bytes, which is also its alignment.</summary>
@@ -53,5 +54,6 @@ internal static class CSharpTypes
         string name => throw new NotSupportedException($"a field of type {name}; use numbers, handles and pointers."),
     };
 
-    private static string Describe(Type type) => type is BuiltinType builtin ? $"the C type {builtin.Type}" : $"a C type of kind {type.GetType().Name}";
+    private static string Describe(Type type) =>
+        type is BuiltinType builtin ? $"the C type {builtin.Type}" : $"a C type of kind {type.GetType().Name}";
 }

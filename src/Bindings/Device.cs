@@ -7,7 +7,8 @@ namespace Ingot.Bindings;
 /// <param name="ComputeCapability">CUDA compute capability, 10 x major + minor; 0 on a CPU.</param>
 /// <param name="HasBf16">Whether it has bf16 instructions; without them bf16 works all the same, more slowly.</param>
 /// <param name="MemoryBytes">Memory that it has.</param>
-public sealed record DeviceProperties(DeviceKind Kind, string Name, int ComputeUnits, int ComputeCapability, bool HasBf16, long MemoryBytes);
+public sealed record DeviceProperties(
+    DeviceKind Kind, string Name, int ComputeUnits, int ComputeCapability, bool HasBf16, long MemoryBytes);
 
 /// <summary>Memory of a device at one moment, in bytes.</summary>
 /// <param name="Available">What the operating system or driver says is available.</param>

@@ -96,7 +96,7 @@ public sealed unsafe class DeviceBuffer : IDisposable
         IngotException.ThrowIfFailed(NativeMethods.BufferFill(new(buffer.Value), (ulong)offset, value, (ulong)bytes, new(queue.Value)));
     }
 
-    /// <summary>Shows a range of a buffer in host memory (CPU or pinned) in place. Not to be used after the buffer is disposed of.</summary>
+    /// <summary>Shows a range of a buffer in host memory (CPU or pinned) in place, for as long as the buffer is not disposed of.</summary>
     /// <param name="offset">Where the range starts; a multiple of the element's size.</param>
     /// <param name="length">How many elements it has.</param>
     /// <exception cref="IngotException">The buffer is in a GPU's memory.</exception>

@@ -58,7 +58,8 @@ internal static unsafe class NativeLibraryResolver
         throw new IngotException(Status.ErrorNotFound, isNamed
             ? $"{EnvironmentVariable} is set, but what it names cannot be loaded:{failures}\nName the library or its folder, or unset it."
             : $"Ingot's native library cannot be loaded. Tried:{failures}\n"
-              + $"Build it (cmake --preset release && cmake --build --preset release) and build again, or set {EnvironmentVariable} to it.");
+              + "Build it (cmake --preset release && cmake --build --preset release) and build again, "
+              + $"or set {EnvironmentVariable} to it.");
     }
 
     private static IEnumerable<string> DefaultFolders()
@@ -78,7 +79,8 @@ internal static unsafe class NativeLibraryResolver
         if (!NativeLibrary.TryGetExport(library, "ingot_abi_version", out nint abiVersion)
             || !NativeLibrary.TryGetExport(library, "ingot_header_hash", out nint headerHash))
         {
-            throw new IngotException(Status.ErrorUnsupported, $"{path} is not Ingot's native library: it has no ingot_abi_version or ingot_header_hash.");
+            throw new IngotException(Status.ErrorUnsupported,
+                $"{path} is not Ingot's native library: it has no ingot_abi_version or ingot_header_hash.");
         }
 
         uint version = ((delegate* unmanaged<uint>)abiVersion)();

@@ -151,8 +151,10 @@ public sealed unsafe class NativeProgram : IDisposable
 
         if (operand.Shape.Count > Operand.MaxRank || operand.Strides.Count != operand.Shape.Count || operand.Offset < 0)
         {
-            throw new ArgumentException($"{call.Label ?? call.Op}: an operand has {operand.Shape.Count} dimensions, {operand.Strides.Count} strides and "
-                + $"offset {operand.Offset}; there must be at most {Operand.MaxRank} dimensions, as many strides, and an offset of 0 or more.", nameof(operand));
+            throw new ArgumentException(
+                $"{call.Label ?? call.Op}: an operand has {operand.Shape.Count} dimensions, {operand.Strides.Count} strides and offset "
+                + $"{operand.Offset}; there must be at most {Operand.MaxRank} dimensions, as many strides, and an offset of 0 or more.",
+                nameof(operand));
         }
 
         using (NativeHandle.Use buffer = operand.Buffer.Borrow())

@@ -23,7 +23,7 @@ public static unsafe class NativeRuntime
         }
     }
 
-    /// <summary>How many threads CPU programs use, 1 to 1024. Set to 0 for the default, one for each core. Takes effect at the next run.</summary>
+    /// <summary>How many threads CPU programs use from their next run on, 1 to 1024. Set to 0 for the default, one for each core.</summary>
     public static int Threads
     {
         get

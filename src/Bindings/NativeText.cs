@@ -12,6 +12,7 @@ internal static unsafe class NativeText
     /// <summary>A text as a native function takes it.</summary>
     /// <exception cref="ArgumentException">The text has a zero character, at which it would end for the native library.</exception>
     public static byte[] ToBytes(string text) =>
-        text.Contains('\0') ? throw new ArgumentException($"a text for the native library has a zero character: \"{text.Replace("\0", "\\0")}\"", nameof(text))
+        text.Contains('\0')
+        ? throw new ArgumentException($"a text for the native library has a zero character: {text.Replace("\0", "\\0")}", nameof(text))
         : Encoding.UTF8.GetBytes(text + '\0');
 }

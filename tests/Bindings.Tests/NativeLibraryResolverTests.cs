@@ -33,7 +33,7 @@ public class NativeLibraryResolverTests
     public void WhatTheLoaderSaysIsPassedOn()
     {
         File.WriteAllText(Library, "not a library");
-        Assert.That(Fails(_folder).Message, Does.Contain(Library).And.Match("(invalid ELF header|file too short|not a mach-o|not a valid)"));
+        Assert.That(Fails(_folder).Message, Does.Contain(Library).And.Match("(invalid ELF header|file too short)"));
     }
 
     [Test]
@@ -48,16 +48,16 @@ public class NativeLibraryResolverTests
     [Test]
     public void ALibraryOfAnotherHeaderIsRefused()
     {
-        Compile($"unsigned ingot_abi_version(void) {{ return {NativeConstants.AbiVersion}; }} unsigned long long ingot_header_hash(void) {{ return 0xabcdef; }}");
+        Compile(VersionFunctions(NativeConstants.AbiVersion, 0xabcdef));
         IngotException e = Fails(_folder);
         Assert.That(e.Status, Is.EqualTo(Status.ErrorUnsupported));
-        Assert.That(e.Message, Does.Contain("0000000000abcdef").And.Contain($"{NativeConstants.HeaderHash:x16}").And.Contain("cmake --build"));
+        Assert.That(e.Message, Does.Contain("0000000000abcdef").And.Contain($"{NativeConstants.HeaderHash:x16}"));
     }
 
     [Test]
     public void AnotherAbiVersionIsRefused()
     {
-        Compile($"unsigned ingot_abi_version(void) {{ return 999; }} unsigned long long ingot_header_hash(void) {{ return {NativeConstants.HeaderHash}ull; }}");
+        Compile(VersionFunctions(999, NativeConstants.HeaderHash));
         Assert.That(Fails(_folder).Message, Does.Contain("ABI 999"));
     }
 
@@ -71,11 +71,14 @@ public class NativeLibraryResolverTests
     [Test]
     public void ALibraryThatFitsIsLoaded()
     {
-        Compile($"unsigned ingot_abi_version(void) {{ return {NativeConstants.AbiVersion}; }} unsigned long long ingot_header_hash(void) {{ return {NativeConstants.HeaderHash}ull; }}");
+        Compile(VersionFunctions(NativeConstants.AbiVersion, NativeConstants.HeaderHash));
         string other = Path.Combine(_folder, "other");
         Assert.That(NativeLibraryResolver.Load(null, [other, _folder]), Is.Not.Zero);
         Assert.That(NativeLibraryResolver.Load(Library, []), Is.Not.Zero);
     }
+
+    private static string VersionFunctions(int version, ulong hash) =>
+        $"unsigned ingot_abi_version(void) {{ return {version}; }} unsigned long long ingot_header_hash(void) {{ return {hash}ull; }}";
 
     private static IngotException Fails(string? named, params string[] folders) =>
         Assert.Throws<IngotException>(() => NativeLibraryResolver.Load(named, folders))!;
