@@ -26,24 +26,28 @@ internal static class CSharpTypes
         declaration.Type is PointerType { Pointee: TagType { Declaration: Class { IsIncomplete: true } } };
 
     /// <summary>The C# type of a parameter, field or result.</summary>
-    public static string Of(Type type) => type switch
+    /// <param name="type">The C type.</param>
+    /// <param name="place">Where it stands, for the error.</param>
+    public static string Of(Type type, string place) => type switch
     {
         TypedefType typedef when FixedWidth.TryGetValue(typedef.Declaration.Name, out string? name) => name,
         TypedefType typedef when IsHandle(typedef.Declaration) => CSharpNames.Handle(typedef.Declaration.Name),
-        TypedefType typedef => Of(typedef.Declaration.Type),
+        TypedefType typedef => Of(typedef.Declaration.Type, place),
         TagType { Declaration: Enumeration declaration } => CSharpNames.Enum(declaration.Name),
         TagType { Declaration: Class { IsIncomplete: false } declaration } => CSharpNames.Struct(declaration.Name),
-        PointerType { Pointee: not FunctionType } pointer => Of(pointer.Pointee) + "*",
+        PointerType { Pointee: not FunctionType } pointer => Of(pointer.Pointee, place) + "*",
         BuiltinType { Type: PrimitiveType.Void } => "void",
         BuiltinType { Type: PrimitiveType.Char } => "byte",
         BuiltinType { Type: PrimitiveType.Float } => "float",
         BuiltinType { Type: PrimitiveType.Double } => "double",
         _ => throw new NotSupportedException(
-            $"no C# type for {Describe(type)}; use fixed-width integers, enums, structs, handles and pointers to them."),
+            $"{place} is {Describe(type)}; use fixed-width integers, floats, enums, structs, handles and pointers to them."),
     };
 
     /// <summary>The size of a field's type in bytes, which is also its alignment.</summary>
-    public static int SizeOf(Type type) => Of(type) switch
+    /// <param name="type">The C type.</param>
+    /// <param name="place">Where it stands, for the error.</param>
+    public static int SizeOf(Type type, string place) => Of(type, place) switch
     {
         "sbyte" or "byte" => 1,
         "short" or "ushort" => 2,
@@ -51,9 +55,9 @@ internal static class CSharpTypes
         "long" or "ulong" or "double" or "nint" or "nuint" => 8,
         _ when type is TypedefType typedef && IsHandle(typedef.Declaration) => 8,
         _ when type is PointerType => 8,
-        string name => throw new NotSupportedException($"a field of type {name}; use numbers, handles and pointers."),
+        string name => throw new NotSupportedException($"{place} is a field of type {name}; use numbers, handles and pointers."),
     };
 
     private static string Describe(Type type) =>
-        type is BuiltinType builtin ? $"the C type {builtin.Type}" : $"a C type of kind {type.GetType().Name}";
+        type is BuiltinType builtin ? $"of C type {builtin.Type}" : $"a {type.GetType().Name} with no C# type";
 }

@@ -46,6 +46,11 @@ internal sealed class RawSource(BindingContext context, TranslationUnit unit) : 
 
     private void WriteEnum(Enumeration declaration)
     {
+        if (declaration.Name == "" || declaration.Items.Any(item => (long)item.Value is < int.MinValue or > int.MaxValue))
+        {
+            throw new NotSupportedException($"enum {declaration.Name} needs a name, and values that fit an int.");
+        }
+
         NewLine();
         WriteComment(declaration.Comment?.Text);
         WriteLine($"public enum {CSharpNames.Enum(declaration.Name)}");
@@ -53,7 +58,7 @@ internal sealed class RawSource(BindingContext context, TranslationUnit unit) : 
         foreach (Enumeration.Item item in declaration.Items)
         {
             WriteComment(item.Comment?.Text ?? item.OriginalName);
-            WriteLine($"{CSharpNames.EnumItem(declaration.Name, item.Name)} = {checked((int)(long)item.Value)},");
+            WriteLine($"{CSharpNames.EnumItem(declaration.Name, item.Name)} = {(long)item.Value},");
         }
 
         UnindentAndWriteCloseBrace();
@@ -78,9 +83,10 @@ internal sealed class RawSource(BindingContext context, TranslationUnit unit) : 
         {
             WriteComment(field.Comment?.Text);
             string name = CSharpNames.Pascal(field.Name);
+            string place = $"{declaration.Name}.{field.Name}";
             WriteLine(field.Type is ArrayType array
-                ? $"public fixed {CSharpTypes.Of(array.Type)} {name}[{array.Size}];"
-                : $"public {CSharpTypes.Of(field.Type)} {name};");
+                ? $"public fixed {CSharpTypes.Of(array.Type, place)} {name}[{array.Size}];"
+                : $"public {CSharpTypes.Of(field.Type, place)} {name};");
         }
 
         UnindentAndWriteCloseBrace();
@@ -89,25 +95,31 @@ internal sealed class RawSource(BindingContext context, TranslationUnit unit) : 
     // C# lays fields out one after the other, each aligned to its size; so must the C compiler have done.
     private static void CheckLayout(Class declaration)
     {
+        if (declaration.IsUnion || declaration.Fields.Any(field => field.IsBitField))
+        {
+            throw new NotSupportedException($"{declaration.Name} is a union or has bit fields.");
+        }
+
         long end = 0;
         long alignment = 1;
         foreach ((Field field, LayoutField layout) in declaration.Fields.Zip(declaration.Layout.Fields))
         {
+            string place = $"{declaration.Name}.{field.Name}";
             (long size, long count) = field.Type is ArrayType array
-                ? (CSharpTypes.SizeOf(array.Type), array.Size)
-                : (CSharpTypes.SizeOf(field.Type), 1);
+                ? (CSharpTypes.SizeOf(array.Type, place), array.Size)
+                : (CSharpTypes.SizeOf(field.Type, place), 1);
             long offset = RoundUp(end, size);
-            if (field.IsBitField || offset != layout.Offset)
+            if (offset != layout.Offset)
             {
                 throw new NotSupportedException(
-                    $"{declaration.Name}.{field.Name} lies at {layout.Offset} in C and would lie at {offset} in C#.");
+                    $"{place} lies at {layout.Offset} in C and would lie at {offset} in C#.");
             }
 
             end = offset + (size * count);
             alignment = Math.Max(alignment, size);
         }
 
-        if (declaration.IsUnion || RoundUp(end, alignment) != declaration.Layout.Size)
+        if (RoundUp(end, alignment) != declaration.Layout.Size)
         {
             throw new NotSupportedException(
                 $"{declaration.Name} has {declaration.Layout.Size} bytes in C and would have {RoundUp(end, alignment)} in C#.");
@@ -127,7 +139,10 @@ internal sealed class RawSource(BindingContext context, TranslationUnit unit) : 
         string text = System.Text.Encoding.UTF8.GetString(header);
         foreach (MacroDefinition macro in TranslationUnit.PreprocessedEntities.OfType<MacroDefinition>())
         {
-            if (int.TryParse(macro.Expression, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value))
+            bool isHex = macro.Expression.StartsWith("0x", StringComparison.Ordinal);
+            string digits = isHex ? macro.Expression[2..] : macro.Expression;
+            NumberStyles style = isHex ? NumberStyles.AllowHexSpecifier : NumberStyles.AllowLeadingSign;
+            if (int.TryParse(digits, style, CultureInfo.InvariantCulture, out int value))
             {
                 NewLine();
                 WriteComment(DocComment.Before(text, $"#define {macro.Name} "));
@@ -151,10 +166,11 @@ internal sealed class RawSource(BindingContext context, TranslationUnit unit) : 
             NewLine();
             WriteComment(function.Comment?.Text);
             string name = CSharpNames.Pascal(CSharpNames.WithoutPrefix(function.Name));
-            string parameters = string.Join(", ", function.Parameters.Select(
-                parameter => $"{CSharpTypes.Of(parameter.Type)} {CSharpNames.Parameter(parameter.Name)}"));
+            string result = CSharpTypes.Of(function.ReturnType.Type, $"{function.Name}'s result");
+            string parameters = string.Join(", ", function.Parameters.Select(parameter =>
+                $"{CSharpTypes.Of(parameter.Type, $"{function.Name}'s {parameter.Name}")} {CSharpNames.Parameter(parameter.Name)}"));
             WriteLine($"[LibraryImport(LibraryName, EntryPoint = \"{function.Name}\")]");
-            WriteLine($"public static partial {CSharpTypes.Of(function.ReturnType.Type)} {name}({parameters});");
+            WriteLine($"public static partial {result} {name}({parameters});");
         }
 
         UnindentAndWriteCloseBrace();
