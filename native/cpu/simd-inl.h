@@ -47,7 +47,7 @@ HWY_INLINE void store(FloatTag d, FloatVec v, bf16* p) {
 /// The first n < Lanes(d) elements; the rest is zero.
 template <typename T>
 HWY_INLINE FloatVec load_some(FloatTag d, const T* p, size_t n) {
-    HWY_ALIGN T lanes[HWY_MAX_LANES_D(FloatTag)] = {};
+    HWY_ALIGN T lanes[hn::MaxLanes(FloatTag())] = {};
     for (size_t i = 0; i < n; i++) lanes[i] = p[i];
     return load(d, lanes);
 }
@@ -55,7 +55,7 @@ HWY_INLINE FloatVec load_some(FloatTag d, const T* p, size_t n) {
 /// Stores the first n < Lanes(d) elements.
 template <typename T>
 HWY_INLINE void store_some(FloatTag d, FloatVec v, T* p, size_t n) {
-    HWY_ALIGN T lanes[HWY_MAX_LANES_D(FloatTag)];
+    HWY_ALIGN T lanes[hn::MaxLanes(FloatTag())];
     store(d, v, lanes);
     for (size_t i = 0; i < n; i++) p[i] = lanes[i];
 }
