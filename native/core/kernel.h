@@ -39,6 +39,23 @@ inline int64_t dtype_size(int32_t dtype) {
     }
 }
 
+inline const char* dtype_name(int32_t dtype) {
+    switch (dtype) {
+        case INGOT_F32:
+            return "f32";
+        case INGOT_BF16:
+            return "bf16";
+        case INGOT_I32:
+            return "i32";
+        case INGOT_I64:
+            return "i64";
+        case INGOT_U8:
+            return "u8";
+        default:
+            return "none";
+    }
+}
+
 /// Bytes that a tensor's elements take, without gaps.
 inline double dense_bytes(const ingot_tensor& t) {
     return present(t) ? static_cast<double>(element_count(t)) * static_cast<double>(dtype_size(t.dtype)) : 0.0;

@@ -5,6 +5,10 @@
  * (native/ops) before it asks a kernel anything, so a kernel sees operands in the op's order with dtypes and shapes
  * that fit, and attributes in the op's order with defaults filled in.
  *
+ * Dimensions may be 0. A call whose outputs all have no elements is neither prepared nor launched; one that reduces
+ * over nothing is. In an operand without elements, and in every dimension of length 1, strides are those of a dense
+ * tensor.
+ *
  * A plug-in is a shared library that exports `ingot_plugin_entry` (type ingot_plugin_entry_fn).
  */
 #ifndef INGOT_KERNEL_H
@@ -42,7 +46,7 @@ typedef struct ingot_kernel_call {
     int32_t attribute_count;
     /** Index of the device. */
     int32_t device;
-    /** Threads that a CPU kernel may use. */
+    /** Threads that a CPU kernel may use. When it changes, workspace and prepare are called anew before launch. */
     int32_t threads;
     /** What `prepare` made, or null. */
     void* state;

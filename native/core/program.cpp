@@ -1,0 +1,231 @@
+#include "core/program.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/bind.h"
+#include "core/device.h"
+#include "core/kernel_registry.h"
+#include "core/stream.h"
+#include "core/text.h"
+
+namespace ingot {
+
+namespace {
+
+/// The number of threads of the calling thread's OpenMP regions, oneDNN's among them, while it lives.
+class OpenMpThreads {
+   public:
+    explicit OpenMpThreads(int count) : before_(omp_get_max_threads()) { omp_set_num_threads(count); }
+    ~OpenMpThreads() { omp_set_num_threads(before_); }
+    OpenMpThreads(const OpenMpThreads&) = delete;
+    OpenMpThreads& operator=(const OpenMpThreads&) = delete;
+
+   private:
+    const int before_;
+};
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+Program::Program(int32_t device, const ingot_call* calls, int64_t count, uint32_t flags)
+    : device_(device),
+      timed_(flags & INGOT_PROGRAM_TIMED),
+      timings_(flags & INGOT_PROGRAM_TIMED ? static_cast<size_t>(count) : 0) {
+    const int threads = cpu_threads();
+    const OpenMpThreads scope(threads);
+    calls_.reserve(static_cast<size_t>(count));
+    for (size_t i = 0; i < static_cast<size_t>(count); i++) {
+        try {
+            calls_.push_back(bind_call(calls[i], device, buffers_));
+            BoundCall& bound = calls_.back();
+            ingot_kernel_call call = view(bound, threads);
+            bound.kernel = choose_kernel(bound.op->name, calls[i].kernel, call);
+            if (bound.kernel->cost && !bound.empty) bound.kernel->cost(&call, &bound.flops, &bound.bytes);
+        } catch (const Error& e) {
+            throw Error(e.status, call_name(i, calls[i].label) + ": " + e.what());
+        }
+    }
+    std::sort(buffers_.begin(), buffers_.end());
+    buffers_.erase(std::unique(buffers_.begin(), buffers_.end()), buffers_.end());
+    buffers_.shrink_to_fit();
+    try {
+        prepare(threads);
+    } catch (...) {
+        release();
+        throw;
+    }
+}
+
+Program::~Program() {
+    release();
+}
+
+/// The call as its kernel sees it.
+ingot_kernel_call Program::view(const BoundCall& call, int threads) {
+    ingot_kernel_call result{};
+    result.tensors = call.tensors.data();
+    result.attributes = call.attributes.data();
+    result.tensor_count = static_cast<int32_t>(call.tensors.size());
+    result.attribute_count = static_cast<int32_t>(call.attributes.size());
+    result.device = device_;
+    result.threads = threads;
+    result.state = call.state;
+    result.workspace = workspace_.data();
+    result.workspace_bytes = workspace_.size();
+    message_[0] = 0;
+    result.message = message_;
+    result.message_capacity = sizeof message_;
+    return result;
+}
+
+void Program::fail(size_t index, ingot_status status, const std::string& message) const {
+    const BoundCall& call = calls_[index];
+    if (status < INGOT_OK || status > INGOT_ERROR_INTERNAL) status = INGOT_ERROR_INTERNAL;
+    throw Error(status, format("%s: %s (kernel %s): %s", call_name(index, call.label.c_str()).c_str(), call.op->name,
+                               call.kernel->variant, message.empty() ? "failed without a reason" : message.c_str()));
+}
+
+/// Prepares every call for that many threads. Kernels may lay out their work by it, and do so only here.
+void Program::prepare(int threads) {
+    release();
+    uint64_t workspace = 0;
+    for (size_t i = 0; i < calls_.size(); i++) {
+        BoundCall& bound = calls_[i];
+        if (bound.empty) continue;
+        ingot_kernel_call call = view(bound, threads);
+        if (bound.kernel->workspace) workspace = std::max(workspace, bound.kernel->workspace(&call));
+        if (!bound.kernel->prepare) continue;
+        const ingot_status status = bound.kernel->prepare(&call, &bound.state);
+        message_[sizeof message_ - 1] = 0;
+        if (status != INGOT_OK) {
+            bound.state = nullptr;
+            fail(i, status, message_);
+        }
+    }
+    if (workspace > workspace_.size()) {
+        workspace_ = HostMemory();
+        workspace_ = HostMemory(workspace, "the kernels' workspace");
+        workspace_bytes_ = workspace;
+    }
+    prepared_threads_ = threads;
+}
+
+void Program::release() {
+    prepared_threads_ = 0;
+    for (BoundCall& call : calls_) {
+        if (call.state && call.kernel->release) call.kernel->release(call.state);
+        call.state = nullptr;
+    }
+}
+
+void Program::run() {
+    if (running_.exchange(true, std::memory_order_acquire))
+        throw Error(INGOT_ERROR_BUSY, "the program is running already; wait for that run, or create another program");
+    struct Done {
+        std::atomic<bool>& running;
+        ~Done() { running.store(false, std::memory_order_release); }
+    } const done{running_};
+    const int threads = cpu_threads();
+    const OpenMpThreads scope(threads);
+    if (threads != prepared_threads_) prepare(threads);
+    run_calls(threads);
+    runs_++;
+}
+
+/// Allocates nothing.
+void Program::run_calls(int threads) {
+    for (size_t i = 0; i < calls_.size(); i++) {
+        BoundCall& bound = calls_[i];
+        if (bound.empty) continue;
+        const ingot_kernel_call call = view(bound, threads);
+        const auto start = timed_ ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
+        const ingot_status status = bound.kernel->launch(&call);
+        if (status != INGOT_OK) {
+            message_[sizeof message_ - 1] = 0;
+            fail(i, status, message_);
+        }
+        if (!timed_) continue;
+        const double seconds = seconds_since(start);
+        timings_[i].latest.store(seconds, std::memory_order_relaxed);
+        timings_[i].total.store(timings_[i].total.load(std::memory_order_relaxed) + seconds, std::memory_order_relaxed);
+    }
+}
+
+ingot_program_info Program::info() const {
+    ingot_program_info info{};
+    info.call_count = static_cast<int64_t>(calls_.size());
+    info.workspace_bytes = workspace_bytes_;
+    info.run_count = runs_;
+    for (const BoundCall& call : calls_) {
+        info.flops += call.flops;
+        info.bytes += call.bytes;
+    }
+    return info;
+}
+
+ingot_call_info Program::call_info(int64_t index) const {
+    if (index < 0 || static_cast<size_t>(index) >= calls_.size())
+        throw Error(INGOT_ERROR_NOT_FOUND,
+                    format("there is no call %lld; the program has %zu", static_cast<long long>(index), calls_.size()));
+    const auto i = static_cast<size_t>(index);
+    const BoundCall& call = calls_[i];
+    ingot_call_info info{call.op->name, call.kernel->variant, call.label.c_str(), call.flops, call.bytes, 0, 0};
+    if (timed_) {
+        info.seconds = timings_[i].latest.load(std::memory_order_relaxed);
+        info.total_seconds = timings_[i].total.load(std::memory_order_relaxed);
+    }
+    return info;
+}
+
+}  // namespace ingot
+
+using namespace ingot;
+
+ingot_status ingot_program_create(int32_t device, const ingot_call* calls, int64_t call_count, uint32_t flags,
+                                  ingot_program* program) {
+    return guarded([&] {
+        require_pointer(program, "program");
+        *program = nullptr;
+        require_device(device);
+        if (call_count < 0)
+            throw Error(INGOT_ERROR_INVALID_ARGUMENT, format("call_count is %lld", static_cast<long long>(call_count)));
+        if (call_count > 0) require_pointer(calls, "calls");
+        if (flags & ~static_cast<uint32_t>(INGOT_PROGRAM_TIMED))
+            throw Error(INGOT_ERROR_INVALID_ARGUMENT, format("flags 0x%x are not known", flags));
+        *program = make_handle(std::make_shared<Program>(device, calls, call_count, flags));
+    });
+}
+
+ingot_status ingot_program_destroy(ingot_program program) {
+    return guarded([&] { take_object<Program>(program, "program"); });
+}
+
+ingot_status ingot_program_run(ingot_program program, ingot_stream stream) {
+    return guarded([&] {
+        const auto object = object_of<Program>(program, "program");
+        require_stream(stream, 0);
+        object->run();
+    });
+}
+
+ingot_status ingot_get_program_info(ingot_program program, ingot_program_info* info) {
+    return guarded([&] {
+        const auto object = object_of<Program>(program, "program");
+        require_pointer(info, "info");
+        *info = object->info();
+    });
+}
+
+ingot_status ingot_get_call_info(ingot_program program, int64_t index, ingot_call_info* info) {
+    return guarded([&] {
+        const auto object = object_of<Program>(program, "program");
+        require_pointer(info, "info");
+        *info = object->call_info(index);
+    });
+}

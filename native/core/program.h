@@ -1,0 +1,75 @@
+// Programs: lists of op calls that have been checked and prepared once and are run many times.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/buffer.h"
+#include "core/handle.h"
+#include "core/op.h"
+
+namespace ingot {
+
+/// One op call, bound to addresses, with its kernel.
+struct BoundCall {
+    const OpDefinition* op = nullptr;
+    const ingot_kernel* kernel = nullptr;
+    std::string label;
+    std::vector<ingot_tensor> tensors;
+    std::vector<ingot_value> attributes;
+    /// Nothing to compute: every output is without elements.
+    bool empty = false;
+    /// What the kernel's prepare made.
+    void* state = nullptr;
+    double flops = 0;
+    double bytes = 0;
+};
+
+class Program {
+   public:
+    Program(int32_t device, const ingot_call* calls, int64_t count, uint32_t flags);
+    ~Program();
+    Program(const Program&) = delete;
+    Program& operator=(const Program&) = delete;
+
+    void run();
+    ingot_program_info info() const;
+    ingot_call_info call_info(int64_t index) const;
+
+   private:
+    struct Timing {
+        std::atomic<double> latest{0};
+        std::atomic<double> total{0};
+    };
+
+    void prepare(int threads);
+    void release();
+    void run_calls(int threads);
+    ingot_kernel_call view(const BoundCall& call, int threads);
+    [[noreturn]] void fail(size_t index, ingot_status status, const std::string& message) const;
+
+    const int32_t device_;
+    const bool timed_;
+    std::vector<BoundCall> calls_;
+    /// Keeps the operands' memory.
+    std::vector<std::shared_ptr<Buffer>> buffers_;
+    HostMemory workspace_;
+    std::atomic<uint64_t> workspace_bytes_{0};
+    /// Threads that the calls are prepared for; 0: not prepared.
+    int prepared_threads_ = 0;
+    std::atomic<bool> running_{false};
+    std::atomic<uint64_t> runs_{0};
+    std::vector<Timing> timings_;
+    char message_[512];
+};
+
+template <>
+struct HandleOf<Program> {
+    using type = ingot_program;
+    static constexpr HandleKind kind = HandleKind::Program;
+};
+
+}  // namespace ingot
