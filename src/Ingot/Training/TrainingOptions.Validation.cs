@@ -1,0 +1,235 @@
+namespace Ingot.Training;
+
+/// <summary>An option whose value cannot be used.</summary>
+/// <param name="Key">The option as recipes and the command line name it, for example "learningRate".</param>
+/// <param name="Message">What is wrong with it and what would be right, as a sentence about the key: "is 0, but must be …".</param>
+public sealed record OptionProblem(string Key, string Message)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Key} {Message}";
+}
+
+/// <summary>Options that cannot be used; nothing was started.</summary>
+public sealed class TrainingOptionsException : Exception
+{
+    /// <summary>Makes the exception for <paramref name="problems"/>, one line each.</summary>
+    public TrainingOptionsException(IReadOnlyList<string> problems)
+        : base(string.Join('\n', problems)) => Problems = problems;
+
+    /// <summary>All problems: where, what, and the way out.</summary>
+    public IReadOnlyList<string> Problems { get; }
+}
+
+public sealed partial record TrainingOptions
+{
+    /// <summary>Model families that <see cref="Model"/> may name instead of a preset.</summary>
+    public static IReadOnlyList<string> ModelFamilies { get; } = ["gpt2", "llama", "qwen2", "qwen3"];
+
+    /// <summary>Activations that <see cref="HiddenAct"/> may name.</summary>
+    public static IReadOnlyList<string> HiddenActs { get; } = ["gelu", "gelu_new", "relu", "silu"];
+
+    /// <summary>Checks all that can be checked without reading data or building the model.</summary>
+    /// <returns>Every problem; empty when there is none.</returns>
+    public IReadOnlyList<OptionProblem> Validate()
+    {
+        var problems = new Problems();
+        CheckModel(problems);
+        CheckData(problems);
+        CheckLimits(problems);
+        CheckOptimizer(problems);
+        CheckReporting(problems);
+        return problems.All;
+    }
+
+    /// <summary>Throws unless <see cref="Validate"/> finds nothing.</summary>
+    /// <exception cref="TrainingOptionsException">With every problem.</exception>
+    public void ThrowIfInvalid()
+    {
+        IReadOnlyList<OptionProblem> problems = Validate();
+        if (problems.Count > 0)
+        {
+            throw new TrainingOptionsException([.. problems.Select(problem => problem.ToString())]);
+        }
+    }
+
+    private void CheckModel(Problems problems)
+    {
+        problems.NotBlank("model", Model, "name a preset such as gpt2-124m, or a family: " + string.Join(", ", ModelFamilies));
+        problems.AtLeast("numHiddenLayers", NumHiddenLayers, 1);
+        problems.AtLeast("hiddenSize", HiddenSize, 1);
+        problems.AtLeast("numAttentionHeads", NumAttentionHeads, 1);
+        problems.AtLeast("numKeyValueHeads", NumKeyValueHeads, 1);
+        problems.AtLeast("headDim", HeadDim, 1);
+        problems.AtLeast("intermediateSize", IntermediateSize, 1);
+        problems.AtLeast("maxPositionEmbeddings", MaxPositionEmbeddings, 1);
+        if (ModelFamilies.Contains(Model))
+        {
+            problems.Given("numHiddenLayers", NumHiddenLayers, Model);
+            problems.Given("hiddenSize", HiddenSize, Model);
+            problems.Given("numAttentionHeads", NumAttentionHeads, Model);
+            if (MaxPositionEmbeddings is null && SequenceLength is null)
+            {
+                problems.Add("sequenceLength", $"is not set, and the family {Model} has no length of its own: set it, or name a preset");
+            }
+        }
+
+        if (HeadDim is null && HiddenSize > 0 && NumAttentionHeads > 0 && HiddenSize % NumAttentionHeads != 0)
+        {
+            int width = HiddenSize.Value, heads = NumAttentionHeads.Value;
+            problems.Add("hiddenSize", $"is {width}, which numAttentionHeads {heads} does not divide: "
+                + $"take {Math.Max(width / heads, 1) * heads} or {(width / heads + 1) * heads}, or another number of heads");
+        }
+
+        if (NumAttentionHeads > 0 && NumKeyValueHeads > 0 && NumAttentionHeads % NumKeyValueHeads != 0)
+        {
+            problems.Add("numKeyValueHeads", $"is {NumKeyValueHeads}, which does not divide numAttentionHeads {NumAttentionHeads}: "
+                + "take a divisor of it");
+        }
+
+        if (HiddenAct is not null && !HiddenActs.Contains(HiddenAct))
+        {
+            problems.Add("hiddenAct", $"is \"{HiddenAct}\", but must be one of: {string.Join(", ", HiddenActs)}");
+        }
+
+        problems.ShareBelowOne("dropout", Dropout);
+    }
+
+    private void CheckData(Problems problems)
+    {
+        problems.NotBlank("data", Data, "name a file of text or a folder of such files");
+        if (EvalData is not null)
+        {
+            problems.NotBlank("evalData", EvalData, "name a file of text or a folder of such files, or leave it out");
+        }
+
+        problems.ShareBelowOne("validationFraction", ValidationFraction);
+        problems.NotBlank("tokenizer", Tokenizer, "take bpe, char, or a folder with tokenizer files");
+        problems.AtLeast("vocabSize", VocabSize, 257);
+        problems.AtLeast("sequenceLength", SequenceLength, 1);
+        if (SequenceLength > MaxPositionEmbeddings)
+        {
+            problems.Add("sequenceLength", $"is {SequenceLength}, longer than the model's maxPositionEmbeddings {MaxPositionEmbeddings}: "
+                + "shorten it, or raise maxPositionEmbeddings");
+        }
+
+        problems.Known("sampling", Sampling);
+        problems.AtLeast("perDeviceTrainBatchSize", PerDeviceTrainBatchSize, 1);
+        problems.AtLeast("perDeviceEvalBatchSize", PerDeviceEvalBatchSize, 1);
+        problems.AtLeast("gradientAccumulationSteps", GradientAccumulationSteps, 1);
+    }
+
+    private void CheckLimits(Problems problems)
+    {
+        problems.Positive("numTrainEpochs", NumTrainEpochs);
+        problems.AtLeast("maxSteps", MaxSteps, 1);
+        problems.Positive("maxTime", MaxTime);
+        problems.Positive("targetLoss", TargetLoss);
+        if (TargetLoss is not null && EvalData is null && ValidationFraction == 0)
+        {
+            problems.Add("targetLoss", "needs validation text: set evalData or a validationFraction above 0");
+        }
+    }
+
+    private void CheckOptimizer(Problems problems)
+    {
+        problems.Positive("learningRate", LearningRate);
+        problems.NotNegative("minLearningRate", MinLearningRate);
+        if (MinLearningRate > LearningRate)
+        {
+            problems.Add("minLearningRate", $"is {MinLearningRate}, above learningRate {LearningRate}: it is where the decay ends");
+        }
+
+        problems.Known("lrSchedulerType", LrSchedulerType);
+        problems.AtLeast("warmupSteps", WarmupSteps, 0);
+        problems.Within("warmupRatio", WarmupRatio, 0, 1);
+        problems.Positive("lrSchedulerNumCycles", LrSchedulerNumCycles);
+        problems.Positive("lrSchedulerPower", LrSchedulerPower);
+        problems.AtLeast("decaySteps", DecaySteps, 1);
+        problems.NotNegative("weightDecay", WeightDecay);
+        problems.ShareBelowOne("adamBeta1", AdamBeta1);
+        problems.ShareBelowOne("adamBeta2", AdamBeta2);
+        problems.Positive("adamEpsilon", AdamEpsilon);
+        problems.NotNegative("maxGradNorm", MaxGradNorm);
+        problems.ShareBelowOne("labelSmoothingFactor", LabelSmoothingFactor);
+        problems.NotNegative("skipZScore", SkipZScore);
+        problems.AtLeast("maxSkippedSteps", MaxSkippedSteps, 1);
+        problems.Known("precision", Precision);
+        problems.Known("gradientCheckpointing", GradientCheckpointing);
+        if (Threads is < 0 or > 1024)
+        {
+            problems.Add("threads", $"is {Threads}, but must be 0 (every core) to 1024");
+        }
+    }
+
+    private void CheckReporting(Problems problems)
+    {
+        problems.AtLeast("loggingSteps", LoggingSteps, 1);
+        problems.AtLeast("evalSteps", EvalSteps, 0);
+        problems.AtLeast("evalIterations", EvalIterations, 0);
+        problems.AtLeast("saveSteps", SaveSteps, 0);
+        problems.AtLeast("saveTotalLimit", SaveTotalLimit, 0);
+        if (OutputDir is not null)
+        {
+            problems.NotBlank("outputDir", OutputDir, "name a directory, or leave it out");
+        }
+
+        if (RunName is not null && (string.IsNullOrWhiteSpace(RunName) || RunName is "." or ".." || RunName.AsSpan().ContainsAny("/\\\0")))
+        {
+            problems.Add("runName", $"is \"{RunName}\", which cannot be a directory's name: leave out slashes; outputDir takes a path");
+        }
+
+        problems.AtLeast("sampleSteps", SampleSteps, 0);
+        problems.AtLeast("sampleMaxNewTokens", SampleMaxNewTokens, 1);
+        problems.NotNegative("sampleTemperature", SampleTemperature);
+        problems.AtLeast("sampleTopK", SampleTopK, 0);
+    }
+
+    // The rules that several options share.
+    private sealed class Problems
+    {
+        private readonly List<OptionProblem> _all = [];
+
+        public IReadOnlyList<OptionProblem> All => _all;
+
+        public void Add(string key, string message) => _all.Add(new(key, message));
+
+        public void AtLeast(string key, long? value, long least) => Require(key, value, !(value < least), $"a whole number of at least {least}");
+
+        public void Positive(string key, double? value) =>
+            Require(key, value, value is null || (value > 0 && double.IsFinite(value.Value)), "a number above 0");
+
+        public void NotNegative(string key, double value) => Require(key, value, value >= 0 && double.IsFinite(value), "a number of at least 0");
+
+        public void ShareBelowOne(string key, double value) => Require(key, value, value is >= 0 and < 1, "a number from 0 to below 1");
+
+        public void Within(string key, double value, double least, double most) =>
+            Require(key, value, value >= least && value <= most, $"a number from {least} to {most}");
+
+        public void Known<T>(string key, T value)
+            where T : struct, Enum => Require(key, value, Enum.IsDefined(value), "one of " + string.Join(", ", Enum.GetNames<T>()));
+
+        public void NotBlank(string key, string? value, string wayOut)
+        {
+            if (string.IsNullOrWhiteSpace(value))
+            {
+                Add(key, $"is {(value is null ? "not set" : "empty")}: {wayOut}");
+            }
+        }
+
+        public void Given(string key, int? value, string family)
+        {
+            if (value is null)
+            {
+                Add(key, $"is not set, and the family {family} has no sizes of its own: set it, or name a preset such as gpt2-124m as model");
+            }
+        }
+
+        private void Require(string key, object? value, bool holds, string required)
+        {
+            if (!holds)
+            {
+                Add(key, $"is {value}, but must be {required}");
+            }
+        }
+    }
+}

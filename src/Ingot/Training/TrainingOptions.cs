@@ -1,0 +1,263 @@
+namespace Ingot.Training;
+
+/// <summary>
+/// Everything that decides a training run: model, data, batches, optimizer, schedule, when to stop and what to keep. Names follow
+/// Hugging Face's TrainingArguments and model configurations where those have one; a recipe's keys and the command line's options are
+/// the property names in camelCase. Only <see cref="Data"/> has no usable default.
+/// </summary>
+public sealed partial record TrainingOptions
+{
+    // ---- Model ----
+
+    /// <summary>
+    /// A preset such as "gpt2-124m", or a family ("gpt2", "llama", "qwen2", "qwen3") whose sizes the options below give.
+    /// </summary>
+    public string Model { get; init; } = "gpt2-124m";
+
+    /// <summary>Number of blocks; null takes the preset's.</summary>
+    public int? NumHiddenLayers { get; init; }
+
+    /// <summary>Width of the model: size of the vector of a token; null takes the preset's.</summary>
+    public int? HiddenSize { get; init; }
+
+    /// <summary>Attention heads of a block; null takes the preset's.</summary>
+    public int? NumAttentionHeads { get; init; }
+
+    /// <summary>Key/value heads of a block, each shared by a group of attention heads; null takes the preset's, or one a head.</summary>
+    public int? NumKeyValueHeads { get; init; }
+
+    /// <summary>Size of a head; null takes the preset's, or hiddenSize / numAttentionHeads.</summary>
+    public int? HeadDim { get; init; }
+
+    /// <summary>Inner width of the feed-forward layers; null takes the preset's, or the family's usual multiple of hiddenSize.</summary>
+    public int? IntermediateSize { get; init; }
+
+    /// <summary>Longest context in tokens; null takes the preset's, or sequenceLength.</summary>
+    public int? MaxPositionEmbeddings { get; init; }
+
+    /// <summary>Whether the head shares the embedding's weights; null takes the preset's.</summary>
+    public bool? TieWordEmbeddings { get; init; }
+
+    /// <summary>Whether linear layers (gpt2: norms too) have biases (llama: those of attention); null takes the preset's.</summary>
+    public bool? AttentionBias { get; init; }
+
+    /// <summary>Activation: gelu, gelu_new (tanh approximation), relu or silu; null takes the preset's.</summary>
+    public string? HiddenAct { get; init; }
+
+    /// <summary>Share of activations dropped in training, at the embedding and at the end of each block's two branches; 0 to below 1.</summary>
+    public double Dropout { get; init; }
+
+    // ---- Data ----
+
+    /// <summary>Training text: a UTF-8 file (also .gz) or a folder of them.</summary>
+    public string? Data { get; init; }
+
+    /// <summary>Validation text; null holds back validationFraction of the training text.</summary>
+    public string? EvalData { get; init; }
+
+    /// <summary>Share of the training text held back for validation, taken from its end, when there is no evalData; 0 holds back none.</summary>
+    public double ValidationFraction { get; init; } = 0.1;
+
+    /// <summary>"bpe" trains a byte-level BPE on the data, "char" takes its characters; otherwise a folder with tokenizer files.</summary>
+    public string Tokenizer { get; init; } = "bpe";
+
+    /// <summary>Tokens that the trained BPE has, the 256 bytes included; null means 8192. Other tokenizers have their own number.</summary>
+    public int? VocabSize { get; init; }
+
+    /// <summary>Tokens of a training sequence; null takes the model's longest context.</summary>
+    public int? SequenceLength { get; init; }
+
+    /// <summary>How sequences are chosen: "epoch" takes each once an epoch in shuffled order, "random" takes random offsets.</summary>
+    public DataSampling Sampling { get; init; } = DataSampling.Epoch;
+
+    // ---- Batches ----
+
+    /// <summary>Sequences of one forward and backward pass.</summary>
+    public int PerDeviceTrainBatchSize { get; init; } = 8;
+
+    /// <summary>Sequences of one forward pass of an evaluation; null takes perDeviceTrainBatchSize.</summary>
+    public int? PerDeviceEvalBatchSize { get; init; }
+
+    /// <summary>Passes whose gradients make one optimizer step.</summary>
+    public int GradientAccumulationSteps { get; init; } = 1;
+
+    // ---- When to stop: at whichever of these comes first ----
+
+    /// <summary>Passes over the training data, fractions allowed; null with no other limit means 1.</summary>
+    public double? NumTrainEpochs { get; init; }
+
+    /// <summary>Optimizer steps; null sets no limit.</summary>
+    public long? MaxSteps { get; init; }
+
+    /// <summary>Training time in seconds, over all resumes; null sets no limit.</summary>
+    public double? MaxTime { get; init; }
+
+    /// <summary>Validation loss (nats per token) at which the run has reached its aim; null sets none.</summary>
+    public double? TargetLoss { get; init; }
+
+    // ---- Optimizer: AdamW; matrices decay, vectors do not ----
+
+    /// <summary>Peak learning rate.</summary>
+    public double LearningRate { get; init; } = 6e-4;
+
+    /// <summary>Learning rate (not a ratio) at which a decaying schedule ends.</summary>
+    public double MinLearningRate { get; init; }
+
+    /// <summary>Course of the learning rate after warm-up.</summary>
+    public LrSchedulerType LrSchedulerType { get; init; } = LrSchedulerType.Cosine;
+
+    /// <summary>Steps in which the learning rate rises linearly from 0; 0 takes warmupRatio.</summary>
+    public long WarmupSteps { get; init; }
+
+    /// <summary>Share of all steps that warm up, 0 to 1, when warmupSteps is 0.</summary>
+    public double WarmupRatio { get; init; } = 0.02;
+
+    /// <summary>Waves of cosine (null: 0.5, one fall from peak to end) or restarts of cosine_with_restarts (null: 1).</summary>
+    public double? LrSchedulerNumCycles { get; init; }
+
+    /// <summary>Power of polynomial; 1 is linear.</summary>
+    public double LrSchedulerPower { get; init; } = 1;
+
+    /// <summary>Steps of decay at the end of warmup_stable_decay; null means a tenth of all steps.</summary>
+    public long? DecaySteps { get; init; }
+
+    /// <summary>Decoupled weight decay, times the learning rate each step.</summary>
+    public double WeightDecay { get; init; } = 0.1;
+
+    /// <summary>Decay rate of AdamW's first moment, 0 to below 1.</summary>
+    public double AdamBeta1 { get; init; } = 0.9;
+
+    /// <summary>Decay rate of AdamW's second moment, 0 to below 1.</summary>
+    public double AdamBeta2 { get; init; } = 0.95;
+
+    /// <summary>AdamW's epsilon, added to the root of the second moment.</summary>
+    public double AdamEpsilon { get; init; } = 1e-8;
+
+    /// <summary>Global L2 norm to which gradients are clipped; 0 never clips.</summary>
+    public double MaxGradNorm { get; init; } = 1;
+
+    /// <summary>Label smoothing of the training loss, 0 to below 1.</summary>
+    public double LabelSmoothingFactor { get; init; }
+
+    /// <summary>Optimizer steps are left out when the loss or the gradient's norm lies this many deviations above its mean; 0 never.</summary>
+    public double SkipZScore { get; init; }
+
+    /// <summary>Training stops with an error after this many steps left out in a row, not-finite ones included.</summary>
+    public int MaxSkippedSteps { get; init; } = 10;
+
+    // ---- How to compute ----
+
+    /// <summary>"fp32", or "bf16": bf16 compute, fp32 master weights, optimizer state and gradient sums.</summary>
+    public Precision Precision { get; init; } = Precision.Fp32;
+
+    /// <summary>What the backward pass computes again to save memory: "none", "cheap" (norms and activations) or "block" (whole blocks).</summary>
+    public GradientCheckpointing GradientCheckpointing { get; init; } = GradientCheckpointing.None;
+
+    /// <summary>Seed of the weights, of the order of the data and of dropout.</summary>
+    public long Seed { get; init; } = 42;
+
+    /// <summary>CPU threads; 0 uses every core.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Kernel to use for an op instead of the default, for example "matmul" to "onednn"; `ingot kernels` lists them.</summary>
+    public IReadOnlyDictionary<string, string> Kernels { get; init; } = new Dictionary<string, string>();
+
+    // ---- What is reported and kept ----
+
+    /// <summary>Steps between reports; also the rows of metrics.jsonl.</summary>
+    public long LoggingSteps { get; init; } = 10;
+
+    /// <summary>Steps between evaluations on the validation text; 0 evaluates only at the end.</summary>
+    public long EvalSteps { get; init; } = 250;
+
+    /// <summary>Batches of an evaluation; 0 takes all of the validation text.</summary>
+    public int EvalIterations { get; init; } = 50;
+
+    /// <summary>Steps between checkpoints; 0 keeps only the last.</summary>
+    public long SaveSteps { get; init; } = 500;
+
+    /// <summary>Newest checkpoints that are kept, beside the best one; 0 keeps all.</summary>
+    public int SaveTotalLimit { get; init; } = 2;
+
+    /// <summary>Directory of the run; null means runs/ and the run's name.</summary>
+    public string? OutputDir { get; init; }
+
+    /// <summary>Name of the run; null takes the recipe's or the model's name.</summary>
+    public string? RunName { get; init; }
+
+    /// <summary>Whether a run that is in outputDir already is replaced; otherwise it is an error.</summary>
+    public bool OverwriteOutputDir { get; init; }
+
+    /// <summary>Beginnings that the model continues while it trains.</summary>
+    public IReadOnlyList<string> SamplePrompts { get; init; } = [];
+
+    /// <summary>Steps between samples; 0 samples only at the end.</summary>
+    public long SampleSteps { get; init; } = 250;
+
+    /// <summary>Tokens of a sample.</summary>
+    public int SampleMaxNewTokens { get; init; } = 100;
+
+    /// <summary>Temperature of samples; 0 always takes the likeliest token.</summary>
+    public double SampleTemperature { get; init; } = 0.8;
+
+    /// <summary>Samples take the next token from this many likeliest ones; 0 from all.</summary>
+    public int SampleTopK { get; init; } = 50;
+}
+
+/// <summary>How training sequences are chosen from the data.</summary>
+public enum DataSampling
+{
+    /// <summary>Each sequence once an epoch, in an order shuffled anew for each.</summary>
+    Epoch,
+
+    /// <summary>Sequences at random offsets.</summary>
+    Random,
+}
+
+/// <summary>Course of the learning rate after warm-up.</summary>
+public enum LrSchedulerType
+{
+    /// <summary>Stays at its peak.</summary>
+    Constant,
+
+    /// <summary>Falls in a straight line.</summary>
+    Linear,
+
+    /// <summary>Falls along a cosine.</summary>
+    Cosine,
+
+    /// <summary>Falls along a cosine, jumps back to the peak, and so on.</summary>
+    CosineWithRestarts,
+
+    /// <summary>Falls with a power of the remaining share of steps.</summary>
+    Polynomial,
+
+    /// <summary>Falls with the inverse square root of the step; needs no end.</summary>
+    InverseSqrt,
+
+    /// <summary>Stays at its peak, then falls along a cosine in the last steps (WSD).</summary>
+    WarmupStableDecay,
+}
+
+/// <summary>Number formats of training.</summary>
+public enum Precision
+{
+    /// <summary>fp32 throughout.</summary>
+    Fp32,
+
+    /// <summary>bf16 compute; master weights, optimizer state and gradient sums in fp32.</summary>
+    Bf16,
+}
+
+/// <summary>What the backward pass computes again instead of keeping it (gradient checkpointing, Chen et al. 2016).</summary>
+public enum GradientCheckpointing
+{
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>Norms and activations: cheap, and they take much memory.</summary>
+    Cheap,
+
+    /// <summary>Everything inside a block.</summary>
+    Block,
+}
