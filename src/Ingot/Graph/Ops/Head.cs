@@ -1,0 +1,86 @@
+using Ingot.Bindings;
+namespace Ingot.Graphs.Ops;
+
+/// <summary>
+/// The language-model head and its loss in one: logits = x · Wᵀ, losses = cross-entropy(logits, targets). It is lowered in
+/// chunks of rows, so that the logits of a whole batch never exist, and its gradients are computed in the same pass.
+/// </summary>
+public static class Head
+{
+    /// <summary>Bytes that the logits of one chunk take at most.</summary>
+    private const long ChunkBytes = 64L << 20;
+
+    internal static Op Op { get; } = new("head_cross_entropy", "x weight targets scale -> losses dx? dweight?&", Gradient,
+        call => 2.0 * call["x"].Elements * call["weight"].Shape[1] * (call.Find("dx") is null ? 1 : 3));
+
+    internal static Op CrossEntropyOp { get; } = new("cross_entropy", "logits& targets scale? -> losses");
+
+    /// <summary>Losses [N] of x [N, C] with the head's weight [C, V] against targets [N] int32; gradients are times scale [1].</summary>
+    public static Tensor CrossEntropy(Tensor x, Tensor weight, Tensor targets, Tensor scale, int ignoreIndex = -100,
+        double labelSmoothing = 0, long chunkRows = 0)
+    {
+        if (x.Rank != 2 || weight.Rank != 2 || x.Shape[1] != weight.Shape[0] || targets.Elements != x.Shape[0])
+            throw new ArgumentException($"head: {x}, {weight} and {targets} do not fit");
+        var g = x.Graph;
+        var losses = g.Temporary(DType.F32, [x.Shape[0]]);
+        g.Emit(Op, [x, weight, targets.View(targets.Elements), scale, losses],
+            new OpAttribute("ignore_index", (long)ignoreIndex), new OpAttribute("label_smoothing", labelSmoothing), new OpAttribute("chunk_rows", chunkRows));
+        return losses;
+    }
+
+    /// <summary>Writes the call as matmuls and cross-entropies of chunks of rows.</summary>
+    internal static void Lower(Call call, Graph g)
+    {
+        var (x, weight, losses) = (call["x"], call["weight"], call["losses"]);
+        var (n, vocabulary) = (x.Shape[0], weight.Shape[1]);
+        var rows = call.Integer("chunk_rows");
+        if (rows <= 0)
+        {
+            // As few chunks as the limit allows, all of about the same size.
+            var most = Math.Max(1, ChunkBytes / (vocabulary * x.DType.Size()));
+            var chunks = (n + most - 1) / most;
+            rows = (n + chunks - 1) / chunks;
+        }
+
+        var logits = g.Temporary(x.DType, [Math.Min(rows, n), vocabulary], "logits");
+        var accumulate = call.Integer("accumulate") != 0;
+        for (var begin = 0L; begin < n; begin += rows)
+        {
+            var count = Math.Min(rows, n - begin);
+            var (chunk, input) = (logits.Rows(0, count), x.Rows(begin, count));
+            g.Emit(Linear.MatMulOp, [input, weight, null, null, chunk]);
+            g.Emit(CrossEntropyOp, [chunk, call["targets"].Rows(begin, count), call["scale"], losses.Rows(begin, count)],
+                new OpAttribute("gradient", call.Find("dx") is not null || call.Find("dweight") is not null),
+                new OpAttribute("ignore_index", call.Integer("ignore_index")), new OpAttribute("label_smoothing", call.Number("label_smoothing")));
+            if (call.Find("dx") is { } dx)
+                g.Emit(Linear.MatMulOp, [chunk, weight.Transposed(), null, null, dx.Rows(begin, count)]);
+            if (call.Find("dweight") is { } dweight)
+            {
+                if (dweight.Strides[1] == 1)
+                    g.Emit(Linear.MatMulOp, [input.Transposed(), chunk, null, null, dweight], new OpAttribute("accumulate", accumulate));
+                else
+                    g.Emit(Linear.MatMulOp, [chunk.Transposed(), input, null, null, dweight.Transposed()], new OpAttribute("accumulate", accumulate));
+                accumulate = true;
+            }
+        }
+    }
+
+    private static void Gradient(Call call, GradientContext context)
+    {
+        // The forward call itself computes the gradients: the loss is where they start.
+        var (x, weight) = (call["x"], call["weight"]);
+        if (GradientContext.Needs(x))
+        {
+            var dx = context.Graph.Like(x);
+            call.Operands[Op.IndexOf("dx")] = dx;
+            context.Add(x, dx);
+        }
+
+        if (GradientContext.Needs(weight))
+        {
+            if (weight.Storage.Kind != StorageKind.Parameter)
+                throw new InvalidOperationException($"the head's weight {weight} is not a parameter");
+            call.Operands[Op.IndexOf("dweight")] = context.Sink(weight);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+using Ingot.Bindings;
+namespace Ingot.Graphs.Ops;
+
+/// <summary>LayerNorm and RMSNorm over the last dimension.</summary>
+public static class Norm
+{
+    internal static Op LayerNormOp { get; } = new("layer_norm", "x residual? weight bias? -> y sum mean? rstd?", (call, context) =>
+    {
+        if (Prepare(call, context) is not var (x, dy, dsum, dx))
+            return;
+        var dweight = Sink(call["weight"], context);
+        var dbias = call.Find("bias") is { } bias ? Sink(bias, context) : null;
+        context.Graph.Emit(LayerNormBackwardOp!, [dy, context.Saved(x), call["weight"], context.Saved(call["mean"]),
+            context.Saved(call["rstd"]), dsum, dx, dweight, dbias]);
+        AddToInputs(call, context, dx);
+    });
+
+    internal static Op LayerNormBackwardOp { get; } = new("layer_norm_backward", "dy x weight mean rstd dsum? -> dx dweight& dbias?&");
+
+    internal static Op RmsNormOp { get; } = new("rms_norm", "x residual? weight -> y sum rstd?", (call, context) =>
+    {
+        if (Prepare(call, context) is not var (x, dy, dsum, dx))
+            return;
+        var dweight = Sink(call["weight"], context);
+        context.Graph.Emit(RmsNormBackwardOp!, [dy, context.Saved(x), call["weight"], context.Saved(call["rstd"]), dsum, dx, dweight]);
+        AddToInputs(call, context, dx);
+    });
+
+    internal static Op RmsNormBackwardOp { get; } = new("rms_norm_backward", "dy x weight rstd dsum? -> dx dweight&");
+
+    /// <summary>LayerNorm (Ba et al. 2016) of x [N, C] with its own parameters in the scope <paramref name="name"/>.</summary>
+    public static Tensor LayerNorm(Tensor x, string name, double epsilon, bool bias = true)
+    {
+        var g = x.Graph;
+        using (g.Scope(name))
+        {
+            var c = x.Shape[^1];
+            var weight = g.Parameter("weight", [c], Initializer.Ones);
+            var b = bias ? g.Parameter("bias", [c], Initializer.Zeros) : null;
+            var y = g.Like(x);
+            g.Emit(LayerNormOp, [Views.Contiguous(x), null, weight, b, y, null, Statistic(x), Statistic(x)], new OpAttribute("epsilon", epsilon));
+            return y;
+        }
+    }
+
+    /// <summary>RMSNorm (Zhang and Sennrich 2019) of x [N, C] with its own parameter in the scope <paramref name="name"/>.</summary>
+    public static Tensor RmsNorm(Tensor x, string name, double epsilon)
+    {
+        var g = x.Graph;
+        using (g.Scope(name))
+        {
+            var weight = g.Parameter("weight", [x.Shape[^1]], Initializer.Ones);
+            var y = g.Like(x);
+            g.Emit(RmsNormOp, [Views.Contiguous(x), null, weight, y, null, Statistic(x)], new OpAttribute("epsilon", epsilon));
+            return y;
+        }
+    }
+
+    private static Tensor Statistic(Tensor x) => x.Graph.Temporary(DType.F32, [x.Shape[0]]);
+
+    private static (Tensor X, Tensor Dy, Tensor? Dsum, Tensor Dx)? Prepare(Call call, GradientContext context)
+    {
+        // What was normalised: with a fused residual the sum, to which gradients also come from elsewhere.
+        var x = call.Find("sum") ?? call["x"];
+        var dsum = context.Gradient(call.Find("sum"));
+        var dy = context.Gradient(call["y"]);
+        if (dy is null)
+        {
+            AddToInputs(call, context, dsum!);
+            return null;
+        }
+
+        return (x, Views.Contiguous(dy), dsum is null ? null : Views.Contiguous(dsum), context.Graph.Like(x));
+    }
+
+    private static Tensor Sink(Tensor parameter, GradientContext context) =>
+        // The kernel always writes it; a frozen weight's gradient goes nowhere.
+        GradientContext.Needs(parameter) ? context.Sink(parameter) : context.Graph.Temporary(DType.F32, parameter.Shape);
+
+    private static void AddToInputs(Call call, GradientContext context, Tensor dx)
+    {
+        context.Add(call["x"], dx);
+        if (call.Find("residual") is { } residual)
+            context.Add(residual, dx);
+    }
+}
