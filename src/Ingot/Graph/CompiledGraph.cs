@@ -1,0 +1,177 @@
+using Ingot.Bindings;
+using Ingot.Graphs.Ops;
+using Ingot.Graphs.Passes;
+
+namespace Ingot.Graphs;
+
+/// <summary>A place in a buffer that a storage is bound to.</summary>
+public readonly record struct Place(DeviceBuffer Buffer, long Offset);
+
+/// <summary>How a graph becomes a program.</summary>
+public sealed record CompileOptions
+{
+    /// <summary>Take gradients; without it the graph only runs forward.</summary>
+    public bool Train { get; init; }
+
+    /// <summary>Add to the gradients of an earlier run instead of replacing them.</summary>
+    public bool AddToGradients { get; init; }
+
+    /// <summary>Join calls where kernels can do several things at once.</summary>
+    public bool Fuse { get; init; } = true;
+
+    /// <summary>What is computed again in the backward pass instead of being kept.</summary>
+    public RecomputePolicy Recompute { get; init; }
+
+    /// <summary>Let temporaries share memory.</summary>
+    public bool ShareMemory { get; init; } = true;
+
+    /// <summary>Measure each call.</summary>
+    public bool Timed { get; init; }
+
+    /// <summary>Kernel variants by op, for example "attention" → "naive"; others take the default.</summary>
+    public IReadOnlyDictionary<string, string> Kernels { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Memory for inputs and outputs that programs share; those for which it gives null get their own.</summary>
+    public Func<Storage, Place?> Bind { get; init; } = _ => null;
+}
+
+/// <summary>A graph turned into a native program, with the memory that it works in.</summary>
+public sealed class CompiledGraph : IDisposable
+{
+    private readonly Dictionary<Storage, Place> _places = [];
+    private readonly List<DeviceBuffer> _owned = [];
+    private readonly Graph _graph;
+
+    private CompiledGraph(Graph graph, MemoryPlan plan, ParameterStore parameters, CompileOptions options)
+    {
+        _graph = graph;
+        Plan = plan;
+        try
+        {
+            var device = parameters.Device;
+            var arena = plan.ArenaBytes > 0 ? Own(new DeviceBuffer(device, plan.ArenaBytes)) : null;
+            foreach (var storage in graph.Calls.SelectMany(c => c.Operands.OfType<Tensor>()).Concat(graph.Inputs.Values)
+                         .Select(t => t.Storage).Distinct())
+                _places.Add(storage, PlaceOf(storage, arena, parameters, options));
+            Program = new NativeProgram(device, [.. graph.Calls.Select(c => Convert(c, options))], options.Timed);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The native program.</summary>
+    public NativeProgram Program { get; }
+
+    /// <summary>Where the temporaries lie.</summary>
+    public MemoryPlan Plan { get; }
+
+    /// <summary>
+    /// Runs the passes over <paramref name="graph"/> (which is changed by them) and compiles the result.
+    /// </summary>
+    /// <exception cref="IngotException">The native library refuses a call; the message names it.</exception>
+    public static CompiledGraph Compile(Graph graph, ParameterStore parameters, CompileOptions options)
+    {
+        var plan = Prepare(graph, options);
+        return new CompiledGraph(graph, plan, parameters, options);
+    }
+
+    /// <summary>Runs the passes over <paramref name="graph"/> and plans its memory, allocating nothing.</summary>
+    public static MemoryPlan Prepare(Graph graph, CompileOptions options)
+    {
+        if (options.Fuse)
+            Fusion.Forward(graph);
+        if (options.Train)
+            Gradients.Build(graph, Recompute.Choose(graph, options.Recompute));
+        if (options.Train && options.Fuse)
+            Fusion.Backward(graph);
+        Accumulation.Assign(graph, options.AddToGradients);
+        LowerHeads(graph);
+        DeadCode.Remove(graph);
+        var plan = MemoryPlan.Make(graph, options.ShareMemory);
+        GraphDump.Write(graph, plan);
+        return plan;
+    }
+
+    /// <summary>Runs it once.</summary>
+    public void Run() => Program.Run();
+
+    /// <summary>An input or output on the host, by name.</summary>
+    public Span<T> Values<T>(string name)
+        where T : unmanaged
+    {
+        var t = _graph.Inputs.TryGetValue(name, out var input) ? input
+            : _graph.Outputs.TryGetValue(name, out var output) ? output
+            : throw new KeyNotFoundException($"the graph has no input or output '{name}'");
+        var place = _places[t.Storage];
+        return place.Buffer.Map<T>(place.Offset + (t.Offset * t.DType.Size()), checked((int)t.Elements));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Program?.Dispose();
+        foreach (var buffer in _owned)
+            buffer.Dispose();
+    }
+
+    private static void LowerHeads(Graph graph)
+    {
+        var calls = graph.Calls;
+        graph.Calls = [];
+        foreach (var call in calls)
+        {
+            if (call.Op != Head.Op)
+            {
+                graph.Calls.Add(call);
+                continue;
+            }
+
+            using (graph.ScopeOf(call.Label))
+                Head.Lower(call, graph);
+        }
+    }
+
+    private DeviceBuffer Own(DeviceBuffer buffer)
+    {
+        _owned.Add(buffer);
+        return buffer;
+    }
+
+    private Place PlaceOf(Storage storage, DeviceBuffer? arena, ParameterStore parameters, CompileOptions options)
+    {
+        switch (storage.Kind)
+        {
+            case StorageKind.Temporary:
+                return new Place(arena!, Plan.OffsetOf(storage));
+            case StorageKind.Parameter:
+                return new Place(parameters.Compute ?? parameters.Master, parameters.OffsetOf(storage.Name) * storage.DType.Size());
+            case StorageKind.Gradient:
+                return new Place(parameters.Gradients ?? throw new InvalidOperationException("the parameters have no gradients"),
+                    parameters.OffsetOf(storage.Name) * 4);
+            case StorageKind.Constant:
+                var constant = Own(new DeviceBuffer(parameters.Device, storage.Bytes));
+                constant.Write<byte>(storage.InitialData);
+                return new Place(constant, 0);
+            default:
+                return options.Bind(storage) ?? new Place(Own(new DeviceBuffer(parameters.Device, storage.Bytes)), 0);
+        }
+    }
+
+    private OpCall Convert(Call call, CompileOptions options) => new(call.Op.Name, [.. call.Operands.Select(Convert)])
+    {
+        Attributes = call.Attributes,
+        Kernel = options.Kernels.GetValueOrDefault(call.Op.Name),
+        Label = call.Label,
+    };
+
+    private Operand Convert(Tensor? t)
+    {
+        if (t is null)
+            return default;
+        var place = _places[t.Storage];
+        return new Operand(place.Buffer, place.Offset + (t.Offset * t.DType.Size()), t.DType, t.Shape, t.Strides);
+    }
+}
