@@ -1,0 +1,82 @@
+using Ingot.Bindings;
+using Ingot.Graphs;
+using Ingot.Graphs.Ops;
+
+namespace Ingot.Models;
+
+/// <summary>What a model's forward pass works on: a batch of sequences, and how it is masked, cached and dropped out.</summary>
+public sealed class ForwardContext
+{
+    private readonly List<Tensor> _caches = [];
+
+    /// <summary>Declares the inputs of a forward pass over whole sequences (training, evaluation).</summary>
+    public ForwardContext(Graph graph, long batch, long length)
+    {
+        Graph = graph;
+        Batch = batch;
+        Length = length;
+        Tokens = graph.Input("tokens", DType.I32, batch, length);
+    }
+
+    /// <summary>The graph that the model is written to.</summary>
+    public Graph Graph { get; }
+
+    /// <summary>Number of sequences.</summary>
+    public long Batch { get; }
+
+    /// <summary>Tokens of each sequence.</summary>
+    public long Length { get; }
+
+    /// <summary>Token ids, [batch, length] int32.</summary>
+    public Tensor Tokens { get; }
+
+    /// <summary>Position of each token, [batch, length] int32; null if they are 0, 1, 2 ... in every sequence.</summary>
+    public Tensor? Positions { get; private set; }
+
+    /// <summary>Document or padding segment of each token, [batch, length] int32; null if a sequence is one whole.</summary>
+    public Tensor? Segments { get; init; }
+
+    /// <summary>{seed, step} for dropout, [2] int64; null for no dropout.</summary>
+    public Tensor? DropoutSeed { get; init; }
+
+    /// <summary>Positions that the key/value cache holds for each sequence; 0 if there is none.</summary>
+    public long CacheCapacity { get; private set; }
+
+    /// <summary>Keys and values kept from earlier runs, in the order of the layers: k, v, k, v ...</summary>
+    public IReadOnlyList<Tensor> Caches => _caches;
+
+    private Tensor? KeyLengths { get; set; }
+
+    /// <summary>
+    /// A forward pass that goes on from a key/value cache: positions and lengths are inputs ("positions", "key_lengths"), the
+    /// caches too ("cache.0.k", ...), to be kept from run to run.
+    /// </summary>
+    public static ForwardContext WithCache(Graph graph, long batch, long length, long capacity) => new(graph, batch, length)
+    {
+        Positions = graph.Input("positions", DType.I32, batch, length),
+        KeyLengths = graph.Input("key_lengths", DType.I32, batch),
+        CacheCapacity = capacity,
+    };
+
+    /// <summary>Causal self-attention of q [B, T, H, D] over k and v [B, T, KV, D], through the cache if there is one.</summary>
+    public Tensor SelfAttention(Tensor q, Tensor k, Tensor v, AttentionMask mask)
+    {
+        if (CacheCapacity == 0)
+            return Attention.Apply(q, k, v, mask, Segments, Segments);
+        var layer = _caches.Count / 2;
+        var keys = Cache($"cache.{layer}.k", k);
+        var values = Cache($"cache.{layer}.v", v);
+        return Attention.Apply(q, keys, values, mask, keyLengths: KeyLengths);
+    }
+
+    /// <summary>x with elements dropped at the given rate while training.</summary>
+    public Tensor Dropout(Tensor x, double rate) => Graphs.Ops.Dropout.Apply(x, rate, DropoutSeed);
+
+    private Tensor Cache(string name, Tensor x)
+    {
+        var cache = Graph.Input(name, x.DType, Batch, CacheCapacity, x.Shape[2], x.Shape[3]);
+        _caches.Add(cache);
+        Attention.WriteCache(x, Positions!, cache);
+        return cache;
+    }
+}

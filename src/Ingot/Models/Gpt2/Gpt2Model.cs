@@ -1,0 +1,75 @@
+using System.Runtime.InteropServices;
+using Ingot.Bindings;
+using Ingot.Graphs;
+using Ingot.Graphs.Ops;
+
+namespace Ingot.Models.Gpt2;
+
+/// <summary>
+/// GPT-2 (Radford et al. 2019): pre-norm decoder with learned positions, biases and a head tied to the token table. Weights of
+/// linear layers lie as [inputs, outputs], as in its files.
+/// </summary>
+internal static class Gpt2Model
+{
+    public static Tensor TokenTable(Graph g, Gpt2Config c)
+    {
+        using (g.ScopeOf("transformer.wte"))
+            return g.Parameter("weight", [c.VocabSize, c.Embedding], new Initializer.Normal(c.InitializerRange));
+    }
+
+    public static Tensor Forward(ForwardContext context, Gpt2Config c)
+    {
+        var g = context.Graph;
+        var normal = new Initializer.Normal(c.InitializerRange);
+        // What a block adds to the residual stream starts smaller, so that depth does not make the stream grow (section 2.3).
+        var residual = new Initializer.Normal(c.InitializerRange / Math.Sqrt(2.0 * c.LayerCount));
+
+        using (g.Scope("transformer"))
+        {
+            var x = Embedding.Apply(context.Tokens, TokenTable(g, c));
+            using (g.Scope("wpe"))
+                x += Embedding.Apply(context.Positions ?? Counting(context), g.Parameter("weight", [c.Positions, c.Embedding], normal));
+            x = context.Dropout(x, c.Dropout);
+            for (var layer = 0; layer < c.LayerCount; layer++)
+            {
+                using (g.Scope($"h.{layer}"))
+                {
+                    x += context.Dropout(SelfAttention(Norm.LayerNorm(x, "ln_1", c.LayerNormEpsilon)), c.Dropout);
+                    x += context.Dropout(FeedForward(Norm.LayerNorm(x, "ln_2", c.LayerNormEpsilon)), c.Dropout);
+                }
+            }
+
+            return Norm.LayerNorm(x, "ln_f", c.LayerNormEpsilon);
+        }
+
+        Tensor SelfAttention(Tensor x)
+        {
+            using (g.Scope("attn"))
+            {
+                var qkv = Linear.Apply(x, 3L * c.Embedding, "c_attn", normal, layout: WeightLayout.InOut);
+                var heads = qkv.SplitLast(c.Embedding, c.Embedding, c.Embedding)
+                    .Select(t => t.View(context.Batch, context.Length, c.Heads, c.Embedding / c.Heads)).ToArray();
+                var y = context.SelfAttention(heads[0], heads[1], heads[2], new AttentionMask(Causal: true));
+                return Linear.Apply(y.View(x.Shape[0], c.Embedding), c.Embedding, "c_proj", residual, layout: WeightLayout.InOut);
+            }
+        }
+
+        Tensor FeedForward(Tensor x)
+        {
+            using (g.Scope("mlp"))
+            {
+                var hidden = Linear.Apply(x, c.Inner ?? (4L * c.Embedding), "c_fc", normal, layout: WeightLayout.InOut);
+                return Linear.Apply(Activation.Apply(hidden, c.Activation), c.Embedding, "c_proj", residual, layout: WeightLayout.InOut);
+            }
+        }
+    }
+
+    /// <summary>Positions 0, 1, 2 ... of every sequence.</summary>
+    private static Tensor Counting(ForwardContext context)
+    {
+        var positions = new int[context.Batch * context.Length];
+        for (var i = 0; i < positions.Length; i++)
+            positions[i] = (int)(i % context.Length);
+        return context.Graph.Constant("positions", DType.I32, MemoryMarshal.AsBytes<int>(positions).ToArray(), context.Batch, context.Length);
+    }
+}

@@ -1,0 +1,75 @@
+using Ingot.Models.Gpt2;
+using Ingot.Models.Llama;
+
+namespace Ingot.Models;
+
+/// <summary>Named model sizes, as published.</summary>
+public static class Presets
+{
+    private static readonly Dictionary<string, ModelConfig> Known = new(StringComparer.OrdinalIgnoreCase)
+    {
+        // GPT-2 (Radford et al. 2019, table 2).
+        ["gpt2-124m"] = Gpt2(12, 768, 12),
+        ["gpt2-355m"] = Gpt2(24, 1024, 16),
+        ["gpt2-774m"] = Gpt2(36, 1280, 20),
+        ["gpt2-1.5b"] = Gpt2(48, 1600, 25),
+
+        // GPT-3 (Brown et al. 2020, table 2.1), in GPT-2's architecture with a context of 2,048.
+        ["gpt3-125m"] = Gpt2(12, 768, 12, 2048),
+        ["gpt3-350m"] = Gpt2(24, 1024, 16, 2048),
+        ["gpt3-760m"] = Gpt2(24, 1536, 16, 2048),
+        ["gpt3-1.3b"] = Gpt2(24, 2048, 16, 2048),
+        ["gpt3-2.7b"] = Gpt2(32, 2560, 32, 2048),
+        ["gpt3-6.7b"] = Gpt2(32, 4096, 32, 2048),
+        ["gpt3-13b"] = Gpt2(40, 5120, 40, 2048),
+
+        // Llama 2 (Touvron et al. 2023).
+        ["llama2-7b"] = new LlamaConfig { RmsNormEpsilon = 1e-5, Positions = 4096 },
+        ["llama2-13b"] = new LlamaConfig
+        {
+            HiddenSize = 5120, IntermediateSize = 13824, LayerCount = 40, Heads = 40, RmsNormEpsilon = 1e-5, Positions = 4096,
+        },
+
+        // TinyLlama (Zhang et al. 2024) and Llama 3 8B (Grattafiori et al. 2024).
+        ["tinyllama-1.1b"] = new LlamaConfig
+        {
+            HiddenSize = 2048, IntermediateSize = 5632, LayerCount = 22, Heads = 32, KeyValueHeads = 4, RmsNormEpsilon = 1e-5,
+        },
+        ["llama3-8b"] = new LlamaConfig
+        {
+            VocabSize = 128256, HiddenSize = 4096, IntermediateSize = 14336, LayerCount = 32, Heads = 32, KeyValueHeads = 8,
+            Positions = 8192, RmsNormEpsilon = 1e-5, RopeTheta = 500000,
+        },
+
+        // Qwen2 (Yang et al. 2024) and Qwen3 (Yang et al. 2025).
+        ["qwen2-0.5b"] = new LlamaConfig
+        {
+            Flavor = LlamaFlavor.Qwen2, VocabSize = 151936, HiddenSize = 896, IntermediateSize = 4864, LayerCount = 24, Heads = 14,
+            KeyValueHeads = 2, Positions = 131072, RopeTheta = 1e6, TieWordEmbeddings = true,
+        },
+        ["qwen2-1.5b"] = new LlamaConfig
+        {
+            Flavor = LlamaFlavor.Qwen2, VocabSize = 151936, HiddenSize = 1536, IntermediateSize = 8960, LayerCount = 28, Heads = 12,
+            KeyValueHeads = 2, Positions = 131072, RopeTheta = 1e6, TieWordEmbeddings = true,
+        },
+        ["qwen3-0.6b"] = new LlamaConfig
+        {
+            Flavor = LlamaFlavor.Qwen3, VocabSize = 151936, HiddenSize = 1024, IntermediateSize = 3072, LayerCount = 28, Heads = 16,
+            KeyValueHeads = 8, HeadDim = 128, Positions = 40960, RopeTheta = 1e6, TieWordEmbeddings = true,
+        },
+        ["qwen3-1.7b"] = new LlamaConfig
+        {
+            Flavor = LlamaFlavor.Qwen3, VocabSize = 151936, HiddenSize = 2048, IntermediateSize = 6144, LayerCount = 28, Heads = 16,
+            KeyValueHeads = 8, HeadDim = 128, Positions = 40960, RopeTheta = 1e6, TieWordEmbeddings = true,
+        },
+    };
+
+    /// <summary>Names of all presets.</summary>
+    public static IReadOnlyCollection<string> Names => Known.Keys;
+
+    /// <summary>The preset of that name, or null.</summary>
+    public static ModelConfig? Find(string name) => Known.GetValueOrDefault(name);
+
+    private static Gpt2Config Gpt2(int layers, int width, int heads, int positions = 1024) =>
+        new() { LayerCount = layers, Embedding = width, Heads = heads, Positions = positions };
+}
