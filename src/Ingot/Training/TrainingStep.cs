@@ -1,0 +1,256 @@
+using Ingot.Bindings;
+using Ingot.Graphs;
+using Ingot.Graphs.Ops;
+using Ingot.Graphs.Passes;
+using Ingot.Models;
+
+namespace Ingot.Training;
+
+/// <summary>What a <see cref="TrainingStep"/> needs to know.</summary>
+public sealed record TrainingStepOptions
+{
+    /// <summary>Sequences that go through the model at a time.</summary>
+    public required int Batch { get; init; }
+
+    /// <summary>Tokens of each sequence.</summary>
+    public required int Length { get; init; }
+
+    /// <summary>dtype of computations: F32 or Bf16.</summary>
+    public DType ComputeType { get; init; } = DType.F32;
+
+    /// <summary>What is computed again in the backward pass instead of being kept.</summary>
+    public RecomputePolicy Recompute { get; init; }
+
+    /// <summary>Decay of the first moments.</summary>
+    public double Beta1 { get; init; } = 0.9;
+
+    /// <summary>Decay of the second moments.</summary>
+    public double Beta2 { get; init; } = 0.999;
+
+    /// <summary>AdamW's epsilon.</summary>
+    public double Epsilon { get; init; } = 1e-8;
+
+    /// <summary>Decoupled weight decay of matrices and tables.</summary>
+    public double WeightDecay { get; init; }
+
+    /// <summary>Largest norm of the gradient; 0 for no clipping.</summary>
+    public double MaxGradNorm { get; init; } = 1;
+
+    /// <summary>Label smoothing of the loss.</summary>
+    public double LabelSmoothing { get; init; }
+
+    /// <summary>Targets that do not count.</summary>
+    public int IgnoreIndex { get; init; } = -100;
+
+    /// <summary>Key of the dropout masks.</summary>
+    public long Seed { get; init; }
+
+    /// <summary>Kernel variants by op; others take the default.</summary>
+    public IReadOnlyDictionary<string, string> Kernels { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Joins calls where kernels can do several things at once.</summary>
+    public bool Fuse { get; init; } = true;
+
+    /// <summary>Lets temporaries share memory.</summary>
+    public bool ShareMemory { get; init; } = true;
+
+    /// <summary>Measures each call.</summary>
+    public bool Timed { get; init; }
+}
+
+/// <summary>What came of a step.</summary>
+/// <param name="Loss">Mean negative log-likelihood of the targets that count, in nats.</param>
+/// <param name="GradientNorm">Norm of the gradient before clipping.</param>
+/// <param name="Applied">Whether the parameters were updated; not if loss or norm were not finite or above their limits.</param>
+public readonly record struct StepResult(double Loss, double GradientNorm, bool Applied);
+
+/// <summary>
+/// One optimizer step as native programs: forward and backward for each micro-batch, then the norm, the decision and AdamW over
+/// all parameters. Nothing is allocated while it runs.
+/// </summary>
+public sealed class TrainingStep : IDisposable
+{
+    // Scalars that programs and host share, each on its own cache line.
+    private const long ScaleAt = 0, LossAt = 64, ScheduleAt = 128, LimitsAt = 192, SquaresAt = 256, NormAt = 320, ControlAt = 384, SeedAt = 448;
+
+    private readonly ModelConfig _model;
+    private readonly TrainingStepOptions _options;
+    private readonly DeviceBuffer _scalars;
+    private readonly DeviceBuffer _tokens;
+    private readonly DeviceBuffer _targets;
+    private readonly CompiledGraph _first;
+    private readonly NativeProgram _update;
+    private CompiledGraph? _next;
+
+    /// <summary>Writes the model down, takes its gradients and prepares the programs.</summary>
+    public TrainingStep(ModelConfig model, ParameterStore parameters, TrainingStepOptions options)
+    {
+        (_model, Parameters, _options) = (model, parameters, options);
+        var device = parameters.Device;
+        _scalars = new DeviceBuffer(device, 512, pinned: true);
+        _tokens = new DeviceBuffer(device, 4L * options.Batch * options.Length, pinned: true);
+        _targets = new DeviceBuffer(device, 4L * options.Batch * options.Length, pinned: true);
+        try
+        {
+            _first = Compile(addToGradients: false);
+            _update = new NativeProgram(device, UpdateCalls(), options.Timed);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The parameters that it trains.</summary>
+    public ParameterStore Parameters { get; }
+
+    /// <summary>Updates applied so far: the t of AdamW's bias correction. Set it when a run is resumed.</summary>
+    public long Updates { get; set; }
+
+    /// <summary>Memory of temporaries, in bytes.</summary>
+    public long ArenaBytes => _first.Plan.ArenaBytes;
+
+    /// <summary>The program of the first micro-batch: for timings.</summary>
+    public NativeProgram Program => _first.Program;
+
+    /// <summary>The program of the update: for timings.</summary>
+    public NativeProgram UpdateProgram => _update;
+
+    /// <summary>The graph of a training pass, before any pass over it.</summary>
+    public static Graph Write(ModelConfig model, TrainingStepOptions options, bool addToGradients = false)
+    {
+        var graph = new Graph(options.ComputeType);
+        var seed = graph.Input("seed", DType.I64, 2);
+        var context = new ForwardContext(graph, options.Batch, options.Length) { DropoutSeed = seed };
+        var targets = graph.Input("targets", DType.I32, options.Batch, options.Length);
+        var scale = graph.Input("scale", DType.F32, 1);
+        var losses = Head.CrossEntropy(model.Forward(context), model.HeadWeight(graph), targets, scale, options.IgnoreIndex,
+            options.LabelSmoothing);
+        var loss = graph.Place(StorageKind.Output, "loss", DType.F32, 1);
+        graph.Emit(Elementwise.ReduceSumOp, [losses, scale, loss], new OpAttribute("accumulate", addToGradients));
+        return graph;
+    }
+
+    /// <summary>
+    /// Trains on a batch: tokens and targets of [micro-batches · batch, length]. Targets of the ignore index do not count; at
+    /// least one must count.
+    /// </summary>
+    /// <param name="tokens">Token ids.</param>
+    /// <param name="targets">What follows each of them.</param>
+    /// <param name="step">Number of the step, for dropout.</param>
+    /// <param name="learningRate">Learning rate.</param>
+    /// <param name="lossLimit">Loss above which the step is skipped.</param>
+    /// <param name="normLimit">Norm of the gradient above which the step is skipped.</param>
+    public StepResult Run(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, long step, double learningRate,
+        double lossLimit = double.PositiveInfinity, double normLimit = double.PositiveInfinity)
+    {
+        var size = _options.Batch * _options.Length;
+        if (tokens.Length != targets.Length || tokens.Length == 0 || tokens.Length % size != 0)
+            throw new ArgumentException($"{tokens.Length} tokens and {targets.Length} targets are not a number of micro-batches of {size}");
+        var counted = targets.Length - targets.Count(_options.IgnoreIndex);
+        if (counted == 0)
+            throw new ArgumentException("no target of the batch counts: all are the ignore index");
+
+        Scalar<float>(ScaleAt, 1)[0] = 1f / counted;
+        var seed = Scalar<long>(SeedAt, 2);
+        seed[0] = _options.Seed;
+        for (var i = 0; i < tokens.Length / size; i++)
+        {
+            // Each micro-batch has its own dropout masks.
+            seed[1] = (step * (tokens.Length / size)) + i;
+            tokens.Slice(i * size, size).CopyTo(_tokens.Map<int>(0, size));
+            targets.Slice(i * size, size).CopyTo(_targets.Map<int>(0, size));
+            (i == 0 ? _first : _next ??= Compile(addToGradients: true)).Run();
+        }
+
+        var schedule = Scalar<float>(ScheduleAt, 3);
+        schedule[0] = (float)learningRate;
+        schedule[1] = (float)(1 - Math.Pow(_options.Beta1, Updates + 1));
+        schedule[2] = (float)(1 - Math.Pow(_options.Beta2, Updates + 1));
+        var limits = Scalar<float>(LimitsAt, 2);
+        limits[0] = (float)lossLimit;
+        limits[1] = (float)normLimit;
+        _update.Run();
+        var applied = Scalar<float>(ControlAt, 2)[1] != 0;
+        if (applied)
+            Updates++;
+        return new StepResult(Scalar<float>(LossAt, 1)[0], Scalar<float>(NormAt, 1)[0], applied);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _first?.Dispose();
+        _next?.Dispose();
+        _update?.Dispose();
+        _scalars.Dispose();
+        _tokens.Dispose();
+        _targets.Dispose();
+    }
+
+    private CompiledGraph Compile(bool addToGradients) => CompiledGraph.Compile(Write(_model, _options, addToGradients), Parameters,
+        new CompileOptions
+        {
+            Train = true,
+            AddToGradients = addToGradients,
+            Fuse = _options.Fuse,
+            Recompute = _options.Recompute,
+            ShareMemory = _options.ShareMemory,
+            Timed = _options.Timed,
+            Kernels = _options.Kernels,
+            Bind = storage => storage.Name switch
+            {
+                "tokens" => new Place(_tokens, 0),
+                "targets" => new Place(_targets, 0),
+                "scale" => new Place(_scalars, ScaleAt),
+                "loss" => new Place(_scalars, LossAt),
+                "seed" => new Place(_scalars, SeedAt),
+                _ => null,
+            },
+        });
+
+    private List<OpCall> UpdateCalls()
+    {
+        var p = Parameters;
+        var gradients = p.Gradients ?? throw new ArgumentException("the parameters were not made for training");
+        Operand At(long offset, long count) => new(_scalars, offset, DType.F32, count);
+        var calls = new List<OpCall>
+        {
+            new("sum_squares", [new Operand(gradients, 0, DType.F32, p.Elements), At(SquaresAt, 1)]) { Label = "gradient norm" },
+            new("update_guard", [At(SquaresAt, 1), At(LossAt, 1), At(LimitsAt, 2), At(NormAt, 1), At(ControlAt, 2)])
+            {
+                Attributes = [new OpAttribute("max_norm", _options.MaxGradNorm)],
+                Label = "guard",
+            },
+        };
+        foreach (var (label, begin, count, decay) in new[]
+                 {
+                     ("adamw.decay", 0L, p.DecayElements, _options.WeightDecay),
+                     ("adamw.no_decay", p.DecayElements, p.Elements - p.DecayElements, 0),
+                 })
+        {
+            if (count == 0)
+                continue;
+            Operand Part(DeviceBuffer buffer) => new(buffer, begin * 4, DType.F32, count);
+            calls.Add(new OpCall("adamw",
+            [
+                Part(p.Master), Part(gradients), Part(p.FirstMoments!), Part(p.SecondMoments!), At(ScheduleAt, 3), At(ControlAt, 2),
+                p.Compute is null ? default : new Operand(p.Compute, begin * 2, DType.Bf16, count),
+            ])
+            {
+                Attributes =
+                [
+                    new OpAttribute("beta1", _options.Beta1), new OpAttribute("beta2", _options.Beta2),
+                    new OpAttribute("epsilon", _options.Epsilon), new OpAttribute("weight_decay", decay),
+                ],
+                Label = label,
+            });
+        }
+
+        return calls;
+    }
+
+    private Span<T> Scalar<T>(long offset, int count)
+        where T : unmanaged => _scalars.Map<T>(offset, count);
+}
