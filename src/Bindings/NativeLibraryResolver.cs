@@ -6,7 +6,7 @@ namespace Ingot.Bindings;
 
 /// <summary>
 /// Finds and loads the native library. INGOT_LIBRARY, a file or a folder, decides alone if it is set; otherwise the library
-/// lies beside the program, in its runtimes/RID/native, or where .NET unpacked the program's native files.
+/// lies beside the program or in its runtimes/RID/native.
 /// </summary>
 internal static unsafe class NativeLibraryResolver
 {
@@ -62,17 +62,8 @@ internal static unsafe class NativeLibraryResolver
               + $"or set {EnvironmentVariable} to it.");
     }
 
-    private static IEnumerable<string> DefaultFolders()
-    {
-        string program = AppContext.BaseDirectory;
-        string unpacked = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "";
-        return
-        [
-            program,
-            Path.Combine(program, "runtimes", RuntimeInformation.RuntimeIdentifier, "native"),
-            .. unpacked.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries),
-        ];
-    }
+    private static string[] DefaultFolders() =>
+        [AppContext.BaseDirectory, Path.Combine(AppContext.BaseDirectory, "runtimes", RuntimeInformation.RuntimeIdentifier, "native")];
 
     private static void CheckFit(nint library, string path)
     {
