@@ -70,6 +70,16 @@ public static class Elementwise
         return y;
     }
 
+    /// <summary>x in another dtype; itself if it has that dtype already.</summary>
+    public static Tensor Cast(Tensor x, DType dtype)
+    {
+        if (x.DType == dtype)
+            return x;
+        var y = x.Graph.Temporary(dtype, x.Shape);
+        x.Graph.Emit(CastOp, [Views.Contiguous(x), y]);
+        return y;
+    }
+
     private static Tensor Binary(Op op, Tensor a, Tensor b)
     {
         if (!a.Shape.SequenceEqual(b.Shape) || a.DType != b.DType)

@@ -1,0 +1,79 @@
+using Ingot.Models;
+using Ingot.Models.Gpt2;
+using Ingot.Models.Llama;
+
+namespace Ingot.Training;
+
+/// <summary>Makes the model that <see cref="TrainingOptions"/> describe: a preset or a family, with sizes set one by one.</summary>
+public static class ModelFactory
+{
+    /// <summary>The model for a vocabulary; its context is <see cref="TrainingOptions.MaxPositionEmbeddings"/> or the sequence length.</summary>
+    /// <exception cref="ArgumentException">The sizes do not fit together, or a setting does not belong to the family.</exception>
+    public static ModelConfig Create(TrainingOptions options, int vocabularySize, int? endOfText)
+    {
+        var preset = Presets.Find(options.Model);
+        ModelConfig config = (preset, options.Model.ToUpperInvariant()) switch
+        {
+            (Gpt2Config c, _) => Apply(c, options, vocabularySize, endOfText),
+            (LlamaConfig c, _) => Apply(c, options, vocabularySize, endOfText),
+            (_, "GPT2") => Apply(new Gpt2Config(), options, vocabularySize, endOfText),
+            (_, "LLAMA") => Apply(new LlamaConfig(), options, vocabularySize, endOfText),
+            (_, "QWEN2") => Apply(new LlamaConfig { Flavor = LlamaFlavor.Qwen2 }, options, vocabularySize, endOfText),
+            (_, "QWEN3") => Apply(new LlamaConfig { Flavor = LlamaFlavor.Qwen3 }, options, vocabularySize, endOfText),
+            _ => throw new ArgumentException($"model '{options.Model}' is not known; known are the families gpt2, llama, qwen2, qwen3 "
+                + $"and the presets {string.Join(", ", Presets.Names)}"),
+        };
+        config.Validate();
+        return config;
+    }
+
+    private static Gpt2Config Apply(Gpt2Config c, TrainingOptions o, int vocabularySize, int? endOfText)
+    {
+        foreach (var (set, key) in new[]
+                 {
+                     (o.NumKeyValueHeads is { } kv && kv != (o.NumAttentionHeads ?? c.Heads), "numKeyValueHeads"),
+                     (o.HeadDim is not null, "headDim"),
+                     (o.TieWordEmbeddings == false, "tieWordEmbeddings = false"),
+                     (o.AttentionBias == false, "attentionBias = false"),
+                 })
+        {
+            if (set)
+                throw new ArgumentException($"GPT-2 has no setting {key}; take model llama for it, or leave it out");
+        }
+
+        return c with
+        {
+            VocabSize = vocabularySize,
+            EndOfText = endOfText,
+            Positions = o.MaxPositionEmbeddings ?? o.SequenceLength ?? c.Positions,
+            LayerCount = o.NumHiddenLayers ?? c.LayerCount,
+            Embedding = o.HiddenSize ?? c.Embedding,
+            Heads = o.NumAttentionHeads ?? c.Heads,
+            Inner = o.IntermediateSize,
+            ActivationFunction = o.HiddenAct ?? c.ActivationFunction,
+            Dropout = o.Dropout,
+        };
+    }
+
+    private static LlamaConfig Apply(LlamaConfig c, TrainingOptions o, int vocabularySize, int? endOfText)
+    {
+        if (o.HiddenAct is not (null or "silu"))
+            throw new ArgumentException($"{c.ModelType} has the activation silu; hiddenAct '{o.HiddenAct}' belongs to gpt2");
+        return c with
+        {
+            VocabSize = vocabularySize,
+            EndOfText = endOfText,
+            Positions = o.MaxPositionEmbeddings ?? o.SequenceLength ?? c.Positions,
+            LayerCount = o.NumHiddenLayers ?? c.LayerCount,
+            HiddenSize = o.HiddenSize ?? c.HiddenSize,
+            IntermediateSize = o.IntermediateSize ?? c.IntermediateSize,
+            Heads = o.NumAttentionHeads ?? c.Heads,
+            // A preset's grouping goes with its heads: other heads without a word about groups have none.
+            KeyValueHeads = o.NumKeyValueHeads ?? (o.NumAttentionHeads is null ? c.KeyValueHeads : null),
+            HeadDim = o.HeadDim ?? (o.HiddenSize is null && o.NumAttentionHeads is null ? c.HeadDim : null),
+            TieWordEmbeddings = o.TieWordEmbeddings ?? c.TieWordEmbeddings,
+            AttentionBias = o.AttentionBias ?? c.AttentionBias,
+            Dropout = o.Dropout,
+        };
+    }
+}
