@@ -261,6 +261,11 @@ class OpTest {
         threads_ = count;
         return *this;
     }
+    /// Threads set anew between the program's creation and its run.
+    OpTest& threads_at_run(int count) {
+        threads_at_run_ = count;
+        return *this;
+    }
 
     /// Runs the call; fails the test if that fails.
     Results run() {
@@ -398,6 +403,7 @@ class OpTest {
         expect_ok(ingot_set_threads(threads_), "ingot_set_threads");
         ingot_program program = nullptr;
         ingot_status status = ingot_program_create(0, &call, 1, 0, &program);
+        if (threads_at_run_ > 0) expect_ok(ingot_set_threads(threads_at_run_), "ingot_set_threads");
         if (status == INGOT_OK) status = ingot_program_run(program, nullptr);
         message_ = status == INGOT_OK ? "" : ingot_last_error();
         if (program) expect_ok(ingot_program_destroy(program), "ingot_program_destroy");
@@ -417,6 +423,7 @@ class OpTest {
     std::string kernel_;
     std::string message_;
     int threads_ = 0;
+    int threads_at_run_ = 0;
     std::vector<Operand> operands_;
     std::vector<Attribute> attributes_;
 };

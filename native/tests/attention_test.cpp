@@ -1,0 +1,346 @@
+// Attention, forward and backward, every variant against the formula in double precision.
+#include <optional>
+
+#include "op_test.h"
+
+namespace ingot::test {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+enum class Layout { Dense, Packed, HeadMajor };
+
+struct Case {
+    const char* name;
+    int64_t batch, queries, keys, heads, kv_heads, head_size;
+    bool causal = false;
+    int64_t window = 0;
+    bool lengths = false;
+    bool segments = false;
+    Layout layout = Layout::Dense;
+    double scale = 0;
+};
+
+const Case kCases[] = {
+    {"one_pair", 1, 1, 1, 1, 1, 16},
+    {"tiny", 2, 7, 7, 2, 1, 16, true, 0, false, false, Layout::Packed},
+    {"small_setting", 3, 64, 64, 4, 4, 32, true, 0, false, false, Layout::Packed},
+    {"one_more_than_a_tile", 1, 65, 65, 2, 2, 20, true, 0, false, false, Layout::Packed},
+    {"gpt2_heads", 1, 130, 130, 3, 3, 64, true, 0, false, false, Layout::Packed},
+    {"several_blocks", 1, 300, 300, 1, 1, 64, true},
+    {"bidirectional", 2, 130, 130, 2, 2, 64, false, 0, false, false, Layout::HeadMajor},
+    {"cross", 2, 33, 150, 2, 2, 80},
+    {"continued", 1, 64, 130, 2, 2, 64, true},
+    {"more_queries_than_keys", 1, 130, 65, 2, 1, 64, true},
+    {"groups", 2, 97, 97, 6, 2, 48, true, 0, false, false, Layout::Packed},
+    {"one_kv_head", 1, 150, 150, 4, 1, 16, true},
+    {"window", 1, 200, 200, 2, 1, 96, true, 37, false, false, Layout::Packed},
+    {"window_of_one", 1, 70, 70, 2, 2, 32, true, 1},
+    {"window_not_causal", 2, 70, 300, 2, 2, 128, false, 50},
+    {"lengths", 5, 70, 200, 2, 2, 64, false, 0, true},
+    {"lengths_causal", 5, 70, 200, 4, 2, 64, true, 0, true},
+    {"lengths_window", 5, 40, 150, 2, 2, 32, true, 20, true},
+    {"segments", 2, 200, 200, 2, 2, 64, false, 0, false, true, Layout::Packed},
+    {"segments_causal", 2, 260, 260, 2, 1, 64, true, 0, false, true, Layout::Packed},
+    {"every_mask", 2, 150, 150, 2, 1, 40, true, 60, true, true, Layout::Packed, 0.3},
+    {"wide_heads", 1, 100, 100, 2, 1, 256, true, 0, false, false, Layout::Packed},
+    {"odd_head_size", 1, 90, 90, 2, 2, 33, true, 0, false, false, Layout::HeadMajor},
+    {"decoding", 2, 1, 500, 8, 2, 64, true, 0, true},
+    {"decoding_far", 1, 1, 2500, 2, 1, 80, true, 0, false, true},
+    {"decoding_window", 2, 1, 300, 2, 2, 36, true, 100, true},
+    {"decoding_some", 2, 4, 260, 8, 2, 40, true, 0, true, true, Layout::Packed},
+    {"zero_length", 2, 3, 40, 2, 2, 16, false, 0, true},
+};
+
+/// A case's operands and, from the formula, what must come out.
+struct Problem {
+    Case c;
+    int32_t dtype;
+    Tensor q, k, v, dy;
+    std::optional<Tensor> query_segments, key_segments, kv_lengths;
+    std::vector<double> y, lse, dq, dk, dv;
+
+    Problem(const Case& of, int32_t type) : c(of), dtype(type) {
+        Random random(static_cast<uint32_t>(c.queries * 1000 + c.keys + c.head_size));
+        q = operand(random, query_shape());
+        k = operand(random, key_shape());
+        v = operand(random, key_shape());
+        dy = operand(random, query_shape());
+        if (c.lengths) {
+            kv_lengths = random.integers({c.batch}, c.causal ? 1 : 0, c.keys);
+            kv_lengths->values[0] = static_cast<double>(c.keys);
+            kv_lengths->values.back() = c.queries < 10 ? 0 : static_cast<double>(c.queries / 2);
+        }
+        if (c.segments) make_segments();
+        compute();
+    }
+
+    Shape query_shape() const { return {c.batch, c.queries, c.heads, c.head_size}; }
+    Shape key_shape() const { return {c.batch, c.keys, c.kv_heads, c.head_size}; }
+    Shape strides(const Shape& s) const {
+        switch (c.layout) {
+            case Layout::Packed: {
+                const int64_t row = (c.heads + 2 * c.kv_heads) * s[3] + 3;
+                return {s[1] * row, row, s[3], 1};
+            }
+            case Layout::HeadMajor:
+                return {s[1] * s[2] * s[3], s[3], s[1] * s[3], 1};
+            default:
+                return dense_strides(s);
+        }
+    }
+
+    void add_inputs(OpTest& test) const {
+        test.in("q", q).in("k", k).in("v", v);
+        if (query_segments) test.in("query_segments", *query_segments).in("key_segments", *key_segments);
+        if (kv_lengths) test.in("kv_lengths", *kv_lengths);
+        test.attribute("causal", c.causal).attribute("window", static_cast<double>(c.window));
+        test.attribute("scale", c.scale);
+    }
+
+    OpTest forward(bool with_lse = true) const {
+        OpTest test("attention");
+        add_inputs(test);
+        test.out("y", dtype, query_shape(), strides(query_shape()));
+        if (with_lse) test.out("lse", INGOT_F32, {c.batch, c.heads, c.queries});
+        return test;
+    }
+
+    OpTest backward() const {
+        OpTest test("attention_backward");
+        add_inputs(test);
+        test.in("y", Tensor{query_shape(), y}.as(dtype).with_strides(strides(query_shape())));
+        test.in("lse", Tensor{{c.batch, c.heads, c.queries}, lse}.as(INGOT_F32)).in("dy", dy);
+        test.out("dq", dtype, query_shape(), strides(query_shape()));
+        test.out("dk", dtype, key_shape(), strides(key_shape())).out("dv", dtype, key_shape(), strides(key_shape()));
+        return test;
+    }
+
+   private:
+    Tensor operand(Random& random, const Shape& shape) const {
+        return random.normal(shape).as(dtype).with_strides(strides(shape));
+    }
+
+    /// Documents of 30 to 89 tokens, the last tenth padding, and a query of a document that has no keys.
+    void make_segments() {
+        key_segments = filled({c.batch, c.keys}, -1).as(INGOT_I32);
+        query_segments = filled({c.batch, c.queries}, -1).as(INGOT_I32);
+        for (int64_t b = 0; b < c.batch; b++) {
+            for (int64_t j = 0; j < c.keys * 9 / 10; j++) {
+                key_segments->values[static_cast<size_t>(b * c.keys + j)] = static_cast<double>(j / (30 + 59 * b));
+            }
+            for (int64_t i = 0; i < c.queries; i++) {
+                // The last queries line up with the last keys.
+                const int64_t j = std::max<int64_t>(0, i + c.keys - c.queries - (c.queries == 1 ? c.keys / 2 : 0));
+                query_segments->values[static_cast<size_t>(b * c.queries + i)] =
+                    key_segments->values[static_cast<size_t>(b * c.keys + j)];
+            }
+            if (c.queries > 2) query_segments->values[static_cast<size_t>(b * c.queries + 2)] = 1000;
+        }
+    }
+
+    bool sees(int64_t b, int64_t i, int64_t j) const {
+        const int64_t length = kv_lengths ? static_cast<int64_t>(kv_lengths->values[static_cast<size_t>(b)]) : c.keys;
+        if (j >= length) return false;
+        if (c.causal && j > i + length - c.queries) return false;
+        if (c.window > 0 && i + length - c.queries - j >= c.window) return false;
+        if (!key_segments) return true;
+        const double segment = key_segments->values[static_cast<size_t>(b * c.keys + j)];
+        return segment >= 0 && segment == query_segments->values[static_cast<size_t>(b * c.queries + i)];
+    }
+
+    void compute() {
+        const auto size = static_cast<size_t>(c.head_size);
+        const double scale = c.scale > 0 ? c.scale : 1 / std::sqrt(static_cast<double>(c.head_size));
+        y.assign(q.values.size(), 0);
+        dq = y;
+        dk.assign(k.values.size(), 0);
+        dv = dk;
+        lse.assign(static_cast<size_t>(c.batch * c.heads * c.queries), -kInfinity);
+        const auto dot = [&](const std::vector<double>& a, size_t at_a, const std::vector<double>& b, size_t at_b) {
+            double sum = 0;
+            for (size_t e = 0; e < size; e++) sum += a[at_a + e] * b[at_b + e];
+            return sum;
+        };
+        const auto add = [&](std::vector<double>& to, size_t at_to, double factor, const std::vector<double>& from,
+                             size_t at) {
+            for (size_t e = 0; e < size; e++) to[at_to + e] += factor * from[at + e];
+        };
+        for (int64_t b = 0; b < c.batch; b++) {
+            for (int64_t h = 0; h < c.heads; h++) {
+                for (int64_t i = 0; i < c.queries; i++) {
+                    const auto query = static_cast<size_t>((b * c.queries + i) * c.heads + h) * size;
+                    std::vector<size_t> seen;  // offsets of keys
+                    std::vector<double> p, dp;
+                    for (int64_t j = 0; j < c.keys; j++) {
+                        if (!sees(b, i, j)) continue;
+                        const int64_t g = h * c.kv_heads / c.heads;
+                        seen.push_back(static_cast<size_t>((b * c.keys + j) * c.kv_heads + g) * size);
+                        p.push_back(scale * dot(q.values, query, k.values, seen.back()));
+                        dp.push_back(dot(dy.values, query, v.values, seen.back()));
+                    }
+                    if (seen.empty()) continue;
+                    const double maximum = *std::max_element(p.begin(), p.end());
+                    double total = 0, delta = 0;
+                    for (double& x : p) total += x = std::exp(x - maximum);
+                    lse[static_cast<size_t>((b * c.heads + h) * c.queries + i)] = maximum + std::log(total);
+                    for (size_t n = 0; n < p.size(); n++) delta += (p[n] /= total) * dp[n];
+                    for (size_t n = 0; n < p.size(); n++) {
+                        const double ds = scale * p[n] * (dp[n] - delta);
+                        add(y, query, p[n], v.values, seen[n]);
+                        add(dq, query, ds, k.values, seen[n]);
+                        add(dk, seen[n], ds, q.values, query);
+                        add(dv, seen[n], p[n], dy.values, query);
+                    }
+                }
+            }
+        }
+    }
+};
+
+/// Whether a variant takes the case; those for a few queries take no others.
+bool supports(const std::string& variant, const Case& c) {
+    return variant != "decode" || c.queries <= 4;
+}
+
+class Attention : public testing::TestWithParam<std::tuple<Case, int32_t>> {};
+
+TEST_P(Attention, ForwardIsTheFormula) {
+    const auto& [c, dtype] = GetParam();
+    const Problem problem(c, dtype);
+    for (const std::string& variant : variants_of("attention")) {
+        if (!supports(variant, c)) continue;
+        const Results got = problem.forward().kernel(variant).threads(2).run();
+        EXPECT_CLOSE(got["y"], problem.y, dtype) << variant;
+        EXPECT_CLOSE(got["lse"], problem.lse, INGOT_F32) << variant;
+    }
+}
+
+TEST_P(Attention, BackwardIsTheFormula) {
+    const auto& [c, dtype] = GetParam();
+    const Problem problem(c, dtype);
+    for (const std::string& variant : variants_of("attention_backward")) {
+        const Results got = problem.backward().kernel(variant).threads(2).run();
+        EXPECT_CLOSE(got["dq"], problem.dq, dtype) << variant;
+        EXPECT_CLOSE(got["dk"], problem.dk, dtype) << variant;
+        EXPECT_CLOSE(got["dv"], problem.dv, dtype) << variant;
+    }
+}
+
+TEST_P(Attention, BitsDoNotDependOnThreads) {
+    const auto& [c, dtype] = GetParam();
+    const Problem problem(c, dtype);
+    for (const std::string& variant : variants_of("attention")) {
+        if (!supports(variant, c)) continue;
+        const Results one = problem.forward().kernel(variant).threads(1).run();
+        for (const int threads : {2, 5}) {
+            const Results more = problem.forward().kernel(variant).threads(threads).run();
+            EXPECT_EQ(more["y"], one["y"]) << variant << " " << threads;
+            EXPECT_EQ(more["lse"], one["lse"]) << variant << " " << threads;
+        }
+    }
+    for (const std::string& variant : variants_of("attention_backward")) {
+        const Results one = problem.backward().kernel(variant).threads(1).run();
+        for (const int threads : {2, 5}) {
+            const Results more = problem.backward().kernel(variant).threads(threads).run();
+            for (const char* name : {"dq", "dk", "dv"}) {
+                EXPECT_EQ(more[name], one[name]) << variant << " " << name << " " << threads;
+            }
+        }
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, Attention,
+                         testing::Combine(testing::ValuesIn(kCases), testing::Values(INGOT_F32, INGOT_BF16)),
+                         [](const auto& info) {
+                             return std::get<0>(info.param).name + std::string("_") +
+                                    dtype_name(std::get<1>(info.param));
+                         });
+
+const Case kPlain = {"plain", 2, 100, 100, 2, 1, 64, true};
+
+TEST(AttentionCalls, ThreadsMayBeRaisedAfterCreation) {
+    const Problem problem(kPlain, INGOT_F32);
+    for (const std::string& variant : variants_of("attention_backward")) {
+        const Results few = problem.backward().kernel(variant).threads(1).run();
+        const Results many = problem.backward().kernel(variant).threads(1).threads_at_run(1024).run();
+        for (const char* name : {"dq", "dk", "dv"}) EXPECT_EQ(many[name], few[name]) << variant << " " << name;
+        const Results y = problem.forward().kernel(variant).threads(1).threads_at_run(1024).run();
+        EXPECT_CLOSE(y["y"], problem.y, INGOT_F32) << variant;
+    }
+}
+
+TEST(AttentionCalls, LseIsOptional) {
+    const Problem problem(kPlain, INGOT_F32);
+    for (const std::string& variant : variants_of("attention")) {
+        if (!supports(variant, kPlain)) continue;
+        EXPECT_CLOSE(problem.forward(false).kernel(variant).run()["y"], problem.y, INGOT_F32) << variant;
+    }
+}
+
+TEST(AttentionCalls, LargeScoresDoNotOverflow) {
+    for (const int64_t queries : {1, 100}) {
+        Case c = kPlain;
+        c.queries = queries;
+        c.scale = 50;
+        const Problem problem(c, INGOT_F32);
+        for (const std::string& variant : variants_of("attention")) {
+            if (!supports(variant, c)) continue;
+            const Results got = problem.forward().kernel(variant).run();
+            // Rounding a score of about 1000 to fp32 alone moves its probability by 1e-4.
+            EXPECT_CLOSE_WITHIN(got["y"], problem.y, 1e-3) << variant;
+            EXPECT_CLOSE(got["lse"], problem.lse, INGOT_F32) << variant;
+        }
+    }
+}
+
+TEST(AttentionCalls, NotANumberIsSeen) {
+    for (const int64_t queries : {1, 100}) {
+        Case c = kPlain;
+        c.queries = queries;
+        Problem problem(c, INGOT_F32);
+        problem.q.values[5] = std::nan("");
+        for (const std::string& variant : variants_of("attention")) {
+            if (!supports(variant, c)) continue;
+            const Results got = problem.forward().kernel(variant).run();
+            EXPECT_TRUE(std::isnan(got["y"][0])) << variant;
+            EXPECT_FALSE(std::isnan(got["y"][64])) << variant;
+        }
+    }
+}
+
+TEST(AttentionCalls, LengthsMustFit) {
+    for (const double wrong : {-1.0, 101.0}) {
+        Case c = kPlain;
+        c.lengths = true;
+        for (const int64_t queries : {1, 100}) {
+            c.queries = queries;
+            Problem problem(c, INGOT_F32);
+            problem.kv_lengths->values[1] = wrong;
+            const std::string expected = "kv_lengths[1] is " + std::to_string(static_cast<int>(wrong));
+            for (const std::string& variant : variants_of("attention")) {
+                if (!supports(variant, c)) continue;
+                const auto message = problem.forward().kernel(variant).fails(INGOT_ERROR_DATA);
+                EXPECT_NE(message.find(expected), std::string::npos) << message;
+            }
+            for (const std::string& variant : variants_of("attention_backward")) {
+                const auto message = problem.backward().kernel(variant).fails(INGOT_ERROR_DATA);
+                EXPECT_NE(message.find(expected), std::string::npos) << message;
+            }
+        }
+    }
+}
+
+TEST(AttentionCalls, HeadsMustBeAMultiple) {
+    Random random(1);
+    const auto message = OpTest("attention")
+                             .in("q", random.normal({1, 4, 3, 16}))
+                             .in("k", random.normal({1, 4, 2, 16}))
+                             .in("v", random.normal({1, 4, 2, 16}))
+                             .out("y", INGOT_F32, {1, 4, 3, 16})
+                             .fails(INGOT_ERROR_INVALID_ARGUMENT);
+    EXPECT_NE(message.find("3 query heads are not a multiple of 2"), std::string::npos) << message;
+}
+
+}  // namespace
+}  // namespace ingot::test
