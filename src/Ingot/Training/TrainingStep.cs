@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Ingot.Bindings;
 using Ingot.Graphs;
 using Ingot.Graphs.Ops;
@@ -81,6 +82,7 @@ public sealed class TrainingStep : IDisposable
     private readonly CompiledGraph _first;
     private readonly NativeProgram _update;
     private CompiledGraph? _next;
+    private long _nativeTicks;
 
     /// <summary>Writes the model down, takes its gradients and prepares the programs.</summary>
     public TrainingStep(ModelConfig model, ParameterStore parameters, TrainingStepOptions options)
@@ -107,6 +109,9 @@ public sealed class TrainingStep : IDisposable
 
     /// <summary>Updates applied so far: the t of AdamW's bias correction. Set it when a run is resumed.</summary>
     public long Updates { get; set; }
+
+    /// <summary>Time spent in native programs so far.</summary>
+    public TimeSpan NativeTime => Stopwatch.GetElapsedTime(0, _nativeTicks);
 
     /// <summary>Memory of temporaries, in bytes.</summary>
     public long ArenaBytes => _first.Plan.ArenaBytes;
@@ -161,7 +166,7 @@ public sealed class TrainingStep : IDisposable
             seed[1] = (step * (tokens.Length / size)) + i;
             tokens.Slice(i * size, size).CopyTo(_tokens.Map<int>(0, size));
             targets.Slice(i * size, size).CopyTo(_targets.Map<int>(0, size));
-            (i == 0 ? _first : _next ??= Compile(addToGradients: true)).Run();
+            Run((i == 0 ? _first : _next ??= Compile(addToGradients: true)).Program);
         }
 
         var schedule = Scalar<float>(ScheduleAt, 3);
@@ -171,7 +176,7 @@ public sealed class TrainingStep : IDisposable
         var limits = Scalar<float>(LimitsAt, 2);
         limits[0] = (float)lossLimit;
         limits[1] = (float)normLimit;
-        _update.Run();
+        Run(_update);
         var applied = Scalar<float>(ControlAt, 2)[1] != 0;
         if (applied)
             Updates++;
@@ -187,6 +192,13 @@ public sealed class TrainingStep : IDisposable
         _scalars.Dispose();
         _tokens.Dispose();
         _targets.Dispose();
+    }
+
+    private void Run(NativeProgram program)
+    {
+        var start = Stopwatch.GetTimestamp();
+        program.Run();
+        _nativeTicks += Stopwatch.GetTimestamp() - start;
     }
 
     private CompiledGraph Compile(bool addToGradients) => CompiledGraph.Compile(Write(_model, _options, addToGradients), Parameters,

@@ -1,0 +1,88 @@
+using Ingot.Bindings;
+using Ingot.Graphs;
+using Ingot.Graphs.Passes;
+using Ingot.Models;
+
+namespace Ingot.Training;
+
+/// <summary>What a training run will take, before anything is allocated. Sizes are bytes.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Parameters">Number of parameters.</param>
+/// <param name="ParameterBytes">Master copies, and bf16 copies if there are any.</param>
+/// <param name="GradientBytes">Gradients, fp32.</param>
+/// <param name="OptimizerBytes">Both moments, fp32.</param>
+/// <param name="ActivationBytes">The arena of temporaries, after sharing.</param>
+/// <param name="UnsharedActivationBytes">What temporaries would take without sharing.</param>
+/// <param name="TokensPerStep">Tokens of a step, accumulation included.</param>
+/// <param name="FlopsPerStep">Floating-point operations of a step: (6 N + 6 L C T) for each token.</param>
+/// <param name="Calls">Kernel calls of a micro-batch.</param>
+public sealed record PlanReport(ModelConfig Model, long Parameters, long ParameterBytes, long GradientBytes, long OptimizerBytes,
+    long ActivationBytes, long UnsharedActivationBytes, long TokensPerStep, double FlopsPerStep, int Calls)
+{
+    /// <summary>All of it together.</summary>
+    public long TotalBytes => ParameterBytes + GradientBytes + OptimizerBytes + ActivationBytes;
+}
+
+/// <summary>Plans a run: what it takes in memory and work.</summary>
+public static class TrainingPlan
+{
+    /// <summary>
+    /// Plans the run that <paramref name="options"/> describe. Without data the vocabulary is <see cref="TrainingOptions.VocabSize"/>
+    /// or the preset's.
+    /// </summary>
+    public static PlanReport Make(TrainingOptions options) =>
+        Make(ModelFactory.Create(options, options.VocabSize ?? Presets.Find(options.Model)?.VocabularySize ?? 8192, null), options);
+
+    /// <summary>Plans the training of a model.</summary>
+    public static PlanReport Make(ModelConfig model, TrainingOptions options)
+    {
+        var step = StepOptions(options, model);
+        var parameters = model.DeclareParameters();
+        var graph = TrainingStep.Write(model, step);
+        var plan = CompiledGraph.Prepare(graph, new CompileOptions { Train = true, Recompute = step.Recompute });
+        var count = parameters.Sum(p => p.Elements);
+        var master = ParameterStore.BytesFor(parameters, DType.F32, training: false);
+        var tokens = (long)step.Batch * step.Length * options.GradientAccumulationSteps;
+        return new PlanReport(model, count, ParameterStore.BytesFor(parameters, step.ComputeType, training: false), master, 2 * master,
+            plan.ArenaBytes, plan.UnsharedBytes, tokens, model.TrainingFlopsPerToken(step.Length) * tokens, graph.Calls.Count);
+    }
+
+    /// <summary>Throws if the machine has not as much memory available as the plan takes; the message says what to change.</summary>
+    /// <exception cref="InsufficientMemoryException">It does not fit.</exception>
+    public static void RequireMemory(PlanReport plan, Device device)
+    {
+        var available = device.GetMemory().Available;
+        if (plan.TotalBytes <= available)
+            return;
+        throw new InsufficientMemoryException(
+            $"training takes {Gigabytes(plan.TotalBytes)} ({Gigabytes(plan.ParameterBytes + plan.GradientBytes + plan.OptimizerBytes)} for "
+            + $"{plan.Parameters:N0} parameters, their gradients and moments, {Gigabytes(plan.ActivationBytes)} for activations), but "
+            + $"{Gigabytes(available)} are available: take a smaller --perDeviceTrainBatchSize (and more --gradientAccumulationSteps), "
+            + "--gradientCheckpointing block, a shorter --sequenceLength, or a smaller model");
+    }
+
+    internal static TrainingStepOptions StepOptions(TrainingOptions o, ModelConfig model) => new()
+    {
+        Batch = o.PerDeviceTrainBatchSize,
+        Length = o.SequenceLength ?? model.MaxPositions,
+        ComputeType = o.Precision == Precision.Bf16 ? DType.Bf16 : DType.F32,
+        Recompute = o.GradientCheckpointing.ToPolicy(),
+        Beta1 = o.AdamBeta1,
+        Beta2 = o.AdamBeta2,
+        Epsilon = o.AdamEpsilon,
+        WeightDecay = o.WeightDecay,
+        MaxGradNorm = o.MaxGradNorm,
+        LabelSmoothing = o.LabelSmoothingFactor,
+        Seed = o.Seed,
+        Kernels = o.Kernels,
+    };
+
+    internal static RecomputePolicy ToPolicy(this GradientCheckpointing value) => value switch
+    {
+        GradientCheckpointing.Cheap => RecomputePolicy.Cheap,
+        GradientCheckpointing.Block => RecomputePolicy.Block,
+        _ => RecomputePolicy.None,
+    };
+
+    private static string Gigabytes(long bytes) => $"{bytes / (double)(1L << 30):0.00} GiB";
+}
