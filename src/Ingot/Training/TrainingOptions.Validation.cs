@@ -92,6 +92,23 @@ public sealed partial record TrainingOptions
         }
 
         problems.ShareBelowOne("dropout", Dropout);
+        if (problems.All.Count == 0)
+        {
+            CheckSizesTogether(problems);
+        }
+    }
+
+    // A preset with some sizes changed may not fit together; the model itself knows. The vocabulary plays no part in it.
+    private void CheckSizesTogether(Problems problems)
+    {
+        try
+        {
+            ModelFactory.Create(this, VocabSize ?? 257, endOfText: null);
+        }
+        catch (ArgumentException e)
+        {
+            problems.Add("model", $"does not make a model: {e.Message}");
+        }
     }
 
     private void CheckData(Problems problems)
@@ -134,7 +151,7 @@ public sealed partial record TrainingOptions
     {
         problems.Positive("learningRate", LearningRate);
         problems.NotNegative("minLearningRate", MinLearningRate);
-        if (MinLearningRate > LearningRate)
+        if (LearningRate > 0 && MinLearningRate > LearningRate)
         {
             problems.Add("minLearningRate", $"is {MinLearningRate}, above learningRate {LearningRate}: it is where the decay ends");
         }
@@ -187,11 +204,9 @@ public sealed partial record TrainingOptions
     // The rules that several options share.
     private sealed class Problems
     {
-        private readonly List<OptionProblem> _all = [];
+        public List<OptionProblem> All { get; } = [];
 
-        public IReadOnlyList<OptionProblem> All => _all;
-
-        public void Add(string key, string message) => _all.Add(new(key, message));
+        public void Add(string key, string message) => All.Add(new(key, message));
 
         public void AtLeast(string key, long? value, long least) => Require(key, value, !(value < least), $"a whole number of at least {least}");
 

@@ -38,7 +38,7 @@ public sealed partial record TrainingOptions
     /// <summary>Whether the head shares the embedding's weights; null takes the preset's.</summary>
     public bool? TieWordEmbeddings { get; init; }
 
-    /// <summary>Whether linear layers (gpt2: norms too) have biases (llama: those of attention); null takes the preset's.</summary>
+    /// <summary>Whether the attention's projections have biases (gpt2 always has them); null takes the preset's.</summary>
     public bool? AttentionBias { get; init; }
 
     /// <summary>Activation: gelu, gelu_new (tanh approximation), relu or silu; null takes the preset's.</summary>

@@ -1,0 +1,224 @@
+using System.Globalization;
+using System.Reflection;
+using System.Text.Json;
+using Microsoft.Extensions.Configuration;
+
+namespace Ingot.Training;
+
+/// <summary>
+/// An option of <see cref="TrainingOptions"/> as text knows it: the key of a recipe, the option of the command line, the rest of the name
+/// of an environment variable. The properties of <see cref="TrainingOptions"/> are the only list of options; this table reads them.
+/// </summary>
+public sealed class OptionKey
+{
+    private readonly PropertyInfo _property;
+    private readonly Type _type;
+    private readonly bool _isNullable;
+
+    private OptionKey(PropertyInfo property)
+    {
+        _property = property;
+        _type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
+        _isNullable = _type != property.PropertyType || _type == typeof(string);
+        Name = JsonNamingPolicy.CamelCase.ConvertName(property.Name);
+    }
+
+    /// <summary>All options, in the order of their declaration.</summary>
+    public static IReadOnlyList<OptionKey> All { get; } =
+        [.. typeof(TrainingOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.CanWrite).Select(p => new OptionKey(p))];
+
+    /// <summary>Name in recipes and, after two dashes, on the command line.</summary>
+    public string Name { get; }
+
+    /// <summary>Name of the property of <see cref="TrainingOptions"/>.</summary>
+    public string PropertyName => _property.Name;
+
+    /// <summary>Whether it is true or false.</summary>
+    public bool IsFlag => _type == typeof(bool);
+
+    /// <summary>Whether it holds a list of texts.</summary>
+    public bool IsList => _type == typeof(IReadOnlyList<string>);
+
+    /// <summary>Whether it maps names to texts.</summary>
+    public bool IsMap => _type == typeof(IReadOnlyDictionary<string, string>);
+
+    /// <summary>Words for the values it takes, for example "a whole number" or "one of fp32, bf16".</summary>
+    public string Accepts =>
+        _type.IsEnum ? "one of " + string.Join(", ", EnumNames())
+        : _type == typeof(int) || _type == typeof(long) ? "a whole number"
+        : _type == typeof(double) ? "a number"
+        : IsFlag ? "true or false"
+        : IsList ? "a list of texts"
+        : IsMap ? "an object of texts"
+        : "a text";
+
+    /// <summary>Its value when nobody sets it, as a recipe would write it; null when there is none.</summary>
+    public string? DefaultText => Get(new TrainingOptions()) switch
+    {
+        null or System.Collections.ICollection { Count: 0 } => null,
+        Enum value => EnumName(value),
+        bool value => value ? "true" : "false",
+        object value => Convert.ToString(value, CultureInfo.InvariantCulture),
+    };
+
+    /// <summary>The option of that name, whatever its case; null if there is none.</summary>
+    public static OptionKey? Find(string name) => All.FirstOrDefault(key => key.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Sets the option to what a layer of configuration says.</summary>
+    /// <returns>What is wrong with it ("is …, but must be …"); null when it was set.</returns>
+    internal string? Read(IConfigurationSection section, TrainingOptions options)
+    {
+        IConfigurationSection[] children = [.. section.GetChildren()];
+        if (IsList || IsMap)
+        {
+            return ReadMany(section, children, options);
+        }
+
+        if (children.Length > 0)
+        {
+            return $"is a list or an object, but must be {Accepts}";
+        }
+
+        if (section.Value is not { } text)
+        {
+            if (!_isNullable)
+            {
+                return $"is null, but must be {Accepts}; leave it out for the default";
+            }
+
+            _property.SetValue(options, null);
+            return null;
+        }
+
+        if (Parse(text) is not { } value)
+        {
+            return $"is \"{text}\", but must be {Accepts}";
+        }
+
+        _property.SetValue(options, value);
+        return null;
+    }
+
+    /// <summary>Writes name and value, unless the value is null.</summary>
+    internal void Write(Utf8JsonWriter writer, TrainingOptions options)
+    {
+        object? value = Get(options);
+        if (value is null)
+        {
+            return;
+        }
+
+        writer.WritePropertyName(Name);
+        switch (value)
+        {
+            case int or long:
+                writer.WriteNumberValue(Convert.ToInt64(value, CultureInfo.InvariantCulture));
+                break;
+            case double number:
+                writer.WriteNumberValue(number);
+                break;
+            case bool flag:
+                writer.WriteBooleanValue(flag);
+                break;
+            case Enum constant:
+                writer.WriteStringValue(EnumName(constant));
+                break;
+            case string text:
+                writer.WriteStringValue(text);
+                break;
+            case IReadOnlyList<string> list:
+                writer.WriteStartArray();
+                foreach (string item in list)
+                {
+                    writer.WriteStringValue(item);
+                }
+
+                writer.WriteEndArray();
+                break;
+            case IReadOnlyDictionary<string, string> map:
+                writer.WriteStartObject();
+                foreach ((string name, string item) in map.OrderBy(pair => pair.Key, StringComparer.Ordinal))
+                {
+                    writer.WriteString(name, item);
+                }
+
+                writer.WriteEndObject();
+                break;
+            default:
+                throw new InvalidOperationException($"{Name} has the type {_type}, which recipes cannot hold.");
+        }
+    }
+
+    private static string EnumName(Enum value) => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
+
+    private IEnumerable<string> EnumNames() => Enum.GetValues(_type).Cast<Enum>().Select(EnumName);
+
+    private object? Get(TrainingOptions options) => _property.GetValue(options);
+
+    private object? Parse(string text)
+    {
+        if (_type == typeof(string))
+        {
+            return text;
+        }
+
+        if (IsFlag)
+        {
+            return bool.TryParse(text, out bool flag) ? flag : null;
+        }
+
+        if (_type.IsEnum)
+        {
+            return Enum.GetValues(_type).Cast<Enum>().FirstOrDefault(value => EnumName(value).Equals(text, StringComparison.OrdinalIgnoreCase));
+        }
+
+        if (_type == typeof(double))
+        {
+            return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number)
+                ? number
+                : null;
+        }
+
+        // Whole numbers may be written 1e6.
+        if (!decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out decimal whole) || whole != decimal.Truncate(whole))
+        {
+            return null;
+        }
+
+        return _type == typeof(int)
+            ? whole is >= int.MinValue and <= int.MaxValue ? (int)whole : null
+            : whole is >= long.MinValue and <= long.MaxValue ? (long)whole : null;
+    }
+
+    private string? ReadMany(IConfigurationSection section, IConfigurationSection[] children, TrainingOptions options)
+    {
+        if (children.FirstOrDefault(child => child.Value is null) is { } bad)
+        {
+            return $"holds {bad.Key}: null, a list or an object, but must be {Accepts}";
+        }
+
+        // An empty array or object comes as an empty text.
+        bool isSingle = children.Length == 0 && !string.IsNullOrEmpty(section.Value);
+        if (IsList)
+        {
+            string[] list = isSingle ? [section.Value!] : [.. children.Select(child => child.Value!)];
+            _property.SetValue(options, list);
+            return null;
+        }
+
+        if (isSingle)
+        {
+            return $"is \"{section.Value}\", but must be {Accepts}";
+        }
+
+        // Each layer adds to the map of those before it. The names are ops, which are lower-case; environment variables are not.
+        var map = new Dictionary<string, string>((IReadOnlyDictionary<string, string>)Get(options)!, StringComparer.Ordinal);
+        foreach (IConfigurationSection child in children)
+        {
+            map[child.Key.ToLowerInvariant()] = child.Value!;
+        }
+
+        _property.SetValue(options, map);
+        return null;
+    }
+}

@@ -1,0 +1,202 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Unicode;
+using Microsoft.Extensions.Configuration;
+
+namespace Ingot.Training;
+
+/// <summary>
+/// Recipes: JSON files (comments and trailing commas allowed) whose keys are the options of <see cref="TrainingOptions"/> in camelCase.
+/// Options come in four layers, each over the one before: defaults, the recipe, environment variables (INGOT_ and the key, for example
+/// INGOT_LEARNINGRATE or INGOT_LEARNING_RATE), the command line. Relative paths are relative to the current directory, in whichever layer
+/// they stand.
+/// </summary>
+public static class Recipe
+{
+    // Environment variables that begin with INGOT_ and are no options: they speak to the native library, its loader and the command line.
+    private static readonly string[] OtherVariables = ["LIBRARY", "KERNEL", "DEBUG"];
+
+    // A recipe is a page of text; anything far larger is another file.
+    private const long MaxRecipeBytes = 1 << 20;
+
+    private static readonly JsonReaderOptions ReaderOptions = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+
+    /// <summary>Reads the options of a run and checks them.</summary>
+    /// <param name="path">The recipe's file; null for none.</param>
+    /// <param name="commandLine">Options of the command line: keys as in a recipe, nested ones joined by ':'; null for none.</param>
+    /// <returns>Options that are valid; paths of data are absolute, and the run is named after the recipe unless it has a name.</returns>
+    /// <exception cref="TrainingOptionsException">With every unknown key and bad value: where it stands and the way out.</exception>
+    public static TrainingOptions Load(string? path, IEnumerable<KeyValuePair<string, string?>>? commandLine = null)
+    {
+        TrainingOptions options = Read(
+            path is null ? null : ReadFile(path),
+            ReadEnvironment(),
+            new ConfigurationBuilder().AddInMemoryCollection(commandLine ?? []).Build(),
+            path ?? "");
+        return options with
+        {
+            RunName = options.RunName ?? (path is null ? null : Path.GetFileNameWithoutExtension(path)),
+            Data = Path.GetFullPath(options.Data!),
+            EvalData = options.EvalData is null ? null : Path.GetFullPath(options.EvalData),
+            Tokenizer = options.Tokenizer is "bpe" or "char" ? options.Tokenizer : Path.GetFullPath(options.Tokenizer),
+        };
+    }
+
+    /// <summary>The options as a recipe that <see cref="Load"/> reads back to the same.</summary>
+    public static string ToJson(TrainingOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        using var stream = new MemoryStream();
+        var writerOptions = new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        using (var writer = new Utf8JsonWriter(stream, writerOptions))
+        {
+            writer.WriteStartObject();
+            foreach (OptionKey key in OptionKey.All)
+            {
+                key.Write(writer, options);
+            }
+
+            writer.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length) + "\n";
+    }
+
+    /// <summary>Puts the layers together; the parts that do not depend on the process are tested through this.</summary>
+    internal static TrainingOptions Read(byte[]? recipe, IConfiguration environment, IConfiguration commandLine, string path = "recipe")
+    {
+        var layers = new List<Layer>();
+        if (recipe is not null)
+        {
+            layers.Add(new(ParseJson(recipe, path), OptionKey.Find, key => $"{path}:{LineOf(recipe, key)}: {key}"));
+        }
+
+        layers.Add(new(environment, name => OptionKey.Find(name.Replace("_", "")), key => $"INGOT_{key}"));
+        layers.Add(new(commandLine, OptionKey.Find, key => $"--{key}"));
+
+        var options = new TrainingOptions();
+        var problems = new List<string>();
+        var origins = new Dictionary<OptionKey, string>();
+        foreach (Layer layer in layers)
+        {
+            foreach (IConfigurationSection section in layer.Values.GetChildren())
+            {
+                string subject = layer.Describe(section.Key);
+                if (layer.Find(section.Key) is not { } key)
+                {
+                    problems.Add($"{subject} is not an option{Suggest(section.Key)}");
+                    continue;
+                }
+
+                origins[key] = subject;
+                if (key.Read(section, options) is { } problem)
+                {
+                    problems.Add($"{subject} {problem}");
+                }
+            }
+        }
+
+        // Checks across options would only repeat what has been said of values that could not be read.
+        if (problems.Count == 0)
+        {
+            problems.AddRange(options.Validate()
+                .Select(problem => $"{origins.GetValueOrDefault(OptionKey.Find(problem.Key)!, problem.Key)} {problem.Message}"));
+        }
+
+        return problems.Count == 0 ? options : throw new TrainingOptionsException(problems);
+    }
+
+    private static string Suggest(string wrong) =>
+        NearestName.Find(wrong, OptionKey.All.Select(key => key.Name)) is { } near
+            ? $": did you mean {near}?"
+            : "; `ingot train --help` lists all options";
+
+    private static IConfiguration ReadEnvironment()
+    {
+        IConfiguration all = new ConfigurationBuilder().AddEnvironmentVariables("INGOT_").Build();
+        return new ConfigurationBuilder()
+            .AddInMemoryCollection(all.AsEnumerable().Where(pair => !OtherVariables.Contains(pair.Key, StringComparer.OrdinalIgnoreCase)))
+            .Build();
+    }
+
+    private static byte[] ReadFile(string path)
+    {
+        try
+        {
+            if (Directory.Exists(path))
+            {
+                throw new TrainingOptionsException([$"{path} is a directory: name a recipe, a JSON file"]);
+            }
+
+            long length = new FileInfo(path).Length;
+            return length <= MaxRecipeBytes
+                ? File.ReadAllBytes(path)
+                : throw new TrainingOptionsException([$"{path} has {length} bytes, too many for a recipe: name a JSON file of options"]);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new TrainingOptionsException([$"{path}: no such recipe{SuggestFile(path)}"]);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new TrainingOptionsException([$"{path} cannot be read: {e.Message}"]);
+        }
+    }
+
+    private static string SuggestFile(string path)
+    {
+        string folder = Path.GetDirectoryName(path) is { Length: > 0 } parent ? parent : ".";
+        string[] others = Directory.Exists(folder) ? Directory.GetFiles(folder, "*.json") : [];
+        return NearestName.Find(Path.GetFileName(path), others.Select(other => Path.GetFileName(other))) is { } near
+            ? $": did you mean {Path.Combine(Path.GetDirectoryName(path) ?? "", near)}?"
+            : "";
+    }
+
+    private static IConfiguration ParseJson(byte[] recipe, string path)
+    {
+        if (!Utf8.IsValid(recipe))
+        {
+            throw new TrainingOptionsException([$"{path} is not UTF-8 text: name a recipe, a JSON file"]);
+        }
+
+        try
+        {
+            using var stream = new MemoryStream(recipe);
+            return new ConfigurationBuilder().AddJsonStream(stream).Build();
+        }
+        catch (JsonException e)
+        {
+            throw new TrainingOptionsException([$"{path}:{e.LineNumber + 1}: not JSON: {e.Message.Split(" LineNumber:")[0]}"]);
+        }
+        catch (FormatException e)
+        {
+            throw new TrainingOptionsException([$"{path}: {e.Message}"]);
+        }
+    }
+
+    // Line of a key at the top of a recipe that is known to be JSON, counted from 1.
+    private static int LineOf(ReadOnlySpan<byte> recipe, string key)
+    {
+        ReadOnlySpan<byte> mark = Encoding.UTF8.Preamble;
+        if (recipe.StartsWith(mark))
+        {
+            recipe = recipe[mark.Length..];
+        }
+
+        var reader = new Utf8JsonReader(recipe, ReaderOptions);
+        while (reader.Read())
+        {
+            if (reader is { TokenType: JsonTokenType.PropertyName, CurrentDepth: 1 }
+                && reader.GetString()!.Split(':')[0].Equals(key, StringComparison.OrdinalIgnoreCase))
+            {
+                break;
+            }
+        }
+
+        return recipe[..(int)reader.TokenStartIndex].Count((byte)'\n') + 1;
+    }
+
+    // One source of options: its values, which option a name in it means, and how to speak of a name so that its owner finds it.
+    private sealed record Layer(IConfiguration Values, Func<string, OptionKey?> Find, Func<string, string> Describe);
+}
