@@ -173,8 +173,10 @@ public sealed class CheckpointStore
             throw Failure(step, needed, e);
         }
 
-        Prune(step);
+        foreach (var later in Steps().Where(other => other > step))
+            Remove(later);
         LinkBest();
+        Prune();
         return new Checkpoint(step, PathOf(step), evalLoss, files.Sum(file => file.Length), Stopwatch.GetElapsedTime(started));
     }
 
@@ -198,13 +200,12 @@ public sealed class CheckpointStore
 
     private static CheckpointManifest.Entry WriteFile(string folder, CheckpointFile file)
     {
-        using var stream = new FileStream(Path.Combine(folder, file.Name), FileMode.CreateNew, FileAccess.Write, FileShare.Read, 1 << 16);
-        var hashing = new HashingStream(stream);
-        file.WriteTo(hashing);
-        if (hashing.Length != file.Length)
-            throw new InvalidOperationException($"The writer of '{file.Name}' announced {file.Length:N0} bytes and wrote {hashing.Length:N0}.");
-        stream.Flush(flushToDisk: true);
-        return new CheckpointManifest.Entry(file.Name, file.Length, CheckpointManifest.Format(hashing.Hash));
+        using var stream = new HashingStream(Path.Combine(folder, file.Name));
+        file.WriteTo(stream);
+        if (stream.Length != file.Length)
+            throw new InvalidOperationException($"The writer of '{file.Name}' announced {file.Length:N0} bytes and wrote {stream.Length:N0}.");
+        stream.FlushToDisk();
+        return new CheckpointManifest.Entry(file.Name, file.Length, CheckpointManifest.Format(stream.Hash));
     }
 
     private string PathOf(long step) => Path.Combine(Directory, NameOf(step));
@@ -225,10 +226,8 @@ public sealed class CheckpointStore
         TryDelete(replaced);
     }
 
-    private void Prune(long saved)
+    private void Prune()
     {
-        foreach (var step in Steps().Where(step => step > saved))
-            Remove(step);
         if (KeepLast == 0)
             return;
         var best = BestStep();
@@ -252,11 +251,11 @@ public sealed class CheckpointStore
         try
         {
             var target = BestStep() is { } best ? NameOf(best) : null;
-            var current = new DirectoryInfo(link);
-            if (current.LinkTarget == target)
+            var current = new FileInfo(link).LinkTarget;
+            if (current == target)
                 return;
-            if (current.LinkTarget is not null)
-                current.Delete();
+            if (current is not null)
+                File.Delete(link);
             if (target is not null)
                 System.IO.Directory.CreateSymbolicLink(link, target);
         }
