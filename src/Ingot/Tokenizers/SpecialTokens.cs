@@ -1,0 +1,51 @@
+using System.Buffers;
+using System.Text;
+
+namespace Ingot.Tokenizers;
+
+/// <summary>Finds special tokens in text. They are taken verbatim, before the text is cut into pre-tokens.</summary>
+internal sealed class SpecialTokens
+{
+    private readonly (byte[] Utf8, int Id)[] _longestFirst;
+    private readonly SearchValues<byte> _firstBytes;
+
+    /// <summary>Takes the special tokens by id.</summary>
+    /// <exception cref="InvalidDataException">
+    /// A token is empty or holds white space: text is encoded in pieces that are cut at white space, which must not be inside a token.
+    /// </exception>
+    public SpecialTokens(IEnumerable<KeyValuePair<int, string>> tokens)
+    {
+        var all = tokens.Select(token => (Utf8: Encoding.UTF8.GetBytes(token.Value), Id: token.Key));
+        _longestFirst = [.. all.OrderByDescending(token => token.Utf8.Length)];
+        foreach (var (utf8, _) in _longestFirst)
+        {
+            var content = Encoding.UTF8.GetString(utf8);
+            if (content.Length == 0 || content.Any(char.IsWhiteSpace))
+            {
+                throw new InvalidDataException($"The special token \"{content}\" is empty or holds white space, which is not supported.");
+            }
+        }
+
+        _firstBytes = SearchValues.Create([.. _longestFirst.Select(token => token.Utf8[0])]);
+    }
+
+    /// <summary>The first special token in the text; of several that begin at one place, the longest.</summary>
+    public bool Find(ReadOnlySpan<byte> text, out int at, out int length, out int id)
+    {
+        for (at = 0; text[at..].IndexOfAny(_firstBytes) is var next and >= 0; at++)
+        {
+            at += next;
+            foreach (var token in _longestFirst)
+            {
+                if (text[at..].StartsWith(token.Utf8))
+                {
+                    (length, id) = (token.Utf8.Length, token.Id);
+                    return true;
+                }
+            }
+        }
+
+        (length, id) = (0, -1);
+        return false;
+    }
+}
