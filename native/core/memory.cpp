@@ -58,13 +58,15 @@ uint64_t mapped_length(uint64_t bytes) {
 
 /// Bytes of live mappings that no page stands behind yet.
 uint64_t untouched_bytes(const Accounts& a) {
+    constexpr size_t kStep = size_t{1} << 30;
+    std::vector<unsigned char> resident(kStep / page_size());
     uint64_t untouched = 0;
-    std::vector<unsigned char> resident;
-    for (const auto& [address, length] : a.mappings) {
-        resident.resize(length / page_size());
-        if (mincore(address, length, resident.data()) != 0) continue;
-        for (const unsigned char page : resident) untouched += page & 1 ? 0 : page_size();
-    }
+    for (const auto& [address, length] : a.mappings)
+        for (size_t done = 0; done < length; done += kStep) {
+            const size_t piece = std::min(kStep, length - done);
+            if (mincore(static_cast<std::byte*>(address) + done, piece, resident.data()) != 0) continue;
+            for (size_t i = 0; i < piece / page_size(); i++) untouched += resident[i] & 1 ? 0 : page_size();
+        }
     return untouched;
 }
 

@@ -77,9 +77,9 @@ ingot_status ingot_event_synchronize(ingot_event event) {
 
 ingot_status ingot_event_elapsed(ingot_event start, ingot_event stop, double* seconds) {
     return guarded([&] {
-        const auto from = time_of(*object_of<Event>(start, "start"), "start");
-        const auto to = time_of(*object_of<Event>(stop, "stop"), "stop");
+        const auto from = object_of<Event>(start, "start");
+        const auto to = object_of<Event>(stop, "stop");
         require_pointer(seconds, "seconds");
-        *seconds = std::chrono::duration<double>(to - from).count();
+        *seconds = std::chrono::duration<double>(time_of(*to, "stop") - time_of(*from, "start")).count();
     });
 }
