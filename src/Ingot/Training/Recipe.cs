@@ -25,22 +25,27 @@ public static class Recipe
     /// <summary>Reads the options of a run and checks them.</summary>
     /// <param name="path">The recipe's file; null for none.</param>
     /// <param name="commandLine">Options of the command line: keys as in a recipe, nested ones joined by ':'; null for none.</param>
+    /// <param name="needsData">Whether data must be named; a plan does without.</param>
     /// <returns>Options that are valid; paths of data are absolute, and the run is named after the recipe unless it has a name.</returns>
     /// <exception cref="TrainingOptionsException">With every unknown key and bad value: where it stands and the way out.</exception>
-    public static TrainingOptions Load(string? path, IEnumerable<KeyValuePair<string, string?>>? commandLine = null)
+    public static TrainingOptions Load(
+        string? path, IEnumerable<KeyValuePair<string, string?>>? commandLine = null, bool needsData = true)
     {
         TrainingOptions options = Read(
             path is null ? null : ReadFile(path),
             ReadEnvironment(),
             new ConfigurationBuilder().AddInMemoryCollection(commandLine ?? []).Build(),
-            path ?? "");
+            path ?? "",
+            needsData);
         return options with
         {
             RunName = options.RunName ?? (path is null ? null : Path.GetFileNameWithoutExtension(path)),
-            Data = Path.GetFullPath(options.Data!),
-            EvalData = options.EvalData is null ? null : Path.GetFullPath(options.EvalData),
-            Tokenizer = options.Tokenizer is "bpe" or "char" ? options.Tokenizer : Path.GetFullPath(options.Tokenizer),
+            Data = Absolute(options.Data),
+            EvalData = Absolute(options.EvalData),
+            Tokenizer = options.Tokenizer is "bpe" or "char" ? options.Tokenizer : Absolute(options.Tokenizer)!,
         };
+
+        static string? Absolute(string? path) => path is null ? null : Path.GetFullPath(path);
     }
 
     /// <summary>The options as a recipe that <see cref="Load"/> reads back to the same.</summary>
@@ -64,7 +69,8 @@ public static class Recipe
     }
 
     /// <summary>Puts the layers together; the parts that do not depend on the process are tested through this.</summary>
-    internal static TrainingOptions Read(byte[]? recipe, IConfiguration environment, IConfiguration commandLine, string path = "recipe")
+    internal static TrainingOptions Read(
+        byte[]? recipe, IConfiguration environment, IConfiguration commandLine, string path = "recipe", bool needsData = true)
     {
         var layers = new List<Layer>();
         if (recipe is not null)
@@ -100,7 +106,7 @@ public static class Recipe
         // Checks across options would only repeat what has been said of values that could not be read.
         if (problems.Count == 0)
         {
-            problems.AddRange(options.Validate()
+            problems.AddRange(options.Validate(needsData)
                 .Select(problem => $"{origins.GetValueOrDefault(OptionKey.Find(problem.Key)!, problem.Key)} {problem.Message}"));
         }
 

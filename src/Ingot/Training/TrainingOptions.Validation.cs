@@ -28,12 +28,18 @@ public sealed partial record TrainingOptions
     /// <summary>Activations that <see cref="HiddenAct"/> may name.</summary>
     public static IReadOnlyList<string> HiddenActs { get; } = ["gelu", "gelu_new", "relu", "silu"];
 
-    /// <summary>Checks all that can be checked without reading data or building the model.</summary>
+    /// <summary>Checks all that can be checked without reading data or allocating the model.</summary>
+    /// <param name="needsData">Whether <see cref="Data"/> must be set; a plan does without.</param>
     /// <returns>Every problem; empty when there is none.</returns>
-    public IReadOnlyList<OptionProblem> Validate()
+    public IReadOnlyList<OptionProblem> Validate(bool needsData = true)
     {
         var problems = new Problems();
         CheckModel(problems);
+        if (needsData || Data is not null)
+        {
+            problems.NotBlank("data", Data, "name a file of text or a folder of such files");
+        }
+
         CheckData(problems);
         CheckLimits(problems);
         CheckOptimizer(problems);
@@ -113,7 +119,6 @@ public sealed partial record TrainingOptions
 
     private void CheckData(Problems problems)
     {
-        problems.NotBlank("data", Data, "name a file of text or a folder of such files");
         if (EvalData is not null)
         {
             problems.NotBlank("evalData", EvalData, "name a file of text or a folder of such files, or leave it out");

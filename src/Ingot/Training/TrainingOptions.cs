@@ -14,34 +14,34 @@ public sealed partial record TrainingOptions
     /// </summary>
     public string Model { get; init; } = "gpt2-124m";
 
-    /// <summary>Number of blocks; null takes the preset's.</summary>
+    /// <summary>Number of blocks; unset takes the preset's.</summary>
     public int? NumHiddenLayers { get; init; }
 
-    /// <summary>Width of the model: size of the vector of a token; null takes the preset's.</summary>
+    /// <summary>Width of the model: size of the vector of a token; unset takes the preset's.</summary>
     public int? HiddenSize { get; init; }
 
-    /// <summary>Attention heads of a block; null takes the preset's.</summary>
+    /// <summary>Attention heads of a block; unset takes the preset's.</summary>
     public int? NumAttentionHeads { get; init; }
 
-    /// <summary>Key/value heads of a block, each shared by a group of attention heads; null takes the preset's, or one a head.</summary>
+    /// <summary>Key/value heads of a block, each shared by a group of attention heads; unset takes the preset's, or one a head.</summary>
     public int? NumKeyValueHeads { get; init; }
 
-    /// <summary>Size of a head; null takes the preset's, or hiddenSize / numAttentionHeads.</summary>
+    /// <summary>Size of a head; unset takes the preset's, or hiddenSize / numAttentionHeads.</summary>
     public int? HeadDim { get; init; }
 
-    /// <summary>Inner width of the feed-forward layers; null takes the preset's, or the family's usual multiple of hiddenSize.</summary>
+    /// <summary>Inner width of the feed-forward layers; unset takes the preset's, or the family's usual multiple of hiddenSize.</summary>
     public int? IntermediateSize { get; init; }
 
-    /// <summary>Longest context in tokens; null takes the preset's, or sequenceLength.</summary>
+    /// <summary>Longest context in tokens; unset takes the preset's, or sequenceLength.</summary>
     public int? MaxPositionEmbeddings { get; init; }
 
-    /// <summary>Whether the head shares the embedding's weights; null takes the preset's.</summary>
+    /// <summary>Whether the head shares the embedding's weights; unset takes the preset's.</summary>
     public bool? TieWordEmbeddings { get; init; }
 
-    /// <summary>Whether the attention's projections have biases (gpt2 always has them); null takes the preset's.</summary>
+    /// <summary>Whether the attention's projections have biases (gpt2 always has them); unset takes the preset's.</summary>
     public bool? AttentionBias { get; init; }
 
-    /// <summary>Activation: gelu, gelu_new (tanh approximation), relu or silu; null takes the preset's.</summary>
+    /// <summary>Activation: gelu, gelu_new (tanh approximation), relu or silu; unset takes the preset's.</summary>
     public string? HiddenAct { get; init; }
 
     /// <summary>Share of activations dropped in training, at the embedding and at the end of each block's two branches; 0 to below 1.</summary>
@@ -52,7 +52,7 @@ public sealed partial record TrainingOptions
     /// <summary>Training text: a UTF-8 file (also .gz) or a folder of them.</summary>
     public string? Data { get; init; }
 
-    /// <summary>Validation text; null holds back validationFraction of the training text.</summary>
+    /// <summary>Validation text; unset holds back validationFraction of the training text.</summary>
     public string? EvalData { get; init; }
 
     /// <summary>Share of the training text held back for validation, taken from its end, when there is no evalData; 0 holds back none.</summary>
@@ -61,10 +61,10 @@ public sealed partial record TrainingOptions
     /// <summary>"bpe" trains a byte-level BPE on the data, "char" takes its characters; otherwise a folder with tokenizer files.</summary>
     public string Tokenizer { get; init; } = "bpe";
 
-    /// <summary>Tokens that the trained BPE has, the 256 bytes included; null means 8192. Other tokenizers have their own number.</summary>
+    /// <summary>Tokens that the trained BPE has, the 256 bytes included; unset means 8192. Other tokenizers have their own number.</summary>
     public int? VocabSize { get; init; }
 
-    /// <summary>Tokens of a training sequence; null takes the model's longest context.</summary>
+    /// <summary>Tokens of a training sequence; unset takes the model's longest context.</summary>
     public int? SequenceLength { get; init; }
 
     /// <summary>How sequences are chosen: "epoch" takes each once an epoch in shuffled order, "random" takes random offsets.</summary>
@@ -75,7 +75,7 @@ public sealed partial record TrainingOptions
     /// <summary>Sequences of one forward and backward pass.</summary>
     public int PerDeviceTrainBatchSize { get; init; } = 8;
 
-    /// <summary>Sequences of one forward pass of an evaluation; null takes perDeviceTrainBatchSize.</summary>
+    /// <summary>Sequences of one forward pass of an evaluation; unset takes perDeviceTrainBatchSize.</summary>
     public int? PerDeviceEvalBatchSize { get; init; }
 
     /// <summary>Passes whose gradients make one optimizer step.</summary>
@@ -83,16 +83,16 @@ public sealed partial record TrainingOptions
 
     // ---- When to stop: at whichever of these comes first ----
 
-    /// <summary>Passes over the training data, fractions allowed; null with no other limit means 1.</summary>
+    /// <summary>Passes over the training data, fractions allowed; unset with no other limit means 1.</summary>
     public double? NumTrainEpochs { get; init; }
 
-    /// <summary>Optimizer steps; null sets no limit.</summary>
+    /// <summary>Optimizer steps; unset sets no limit.</summary>
     public long? MaxSteps { get; init; }
 
-    /// <summary>Training time in seconds, over all resumes; null sets no limit.</summary>
+    /// <summary>Training time in seconds, over all resumes; unset sets no limit.</summary>
     public double? MaxTime { get; init; }
 
-    /// <summary>Validation loss (nats per token) at which the run has reached its aim; null sets none.</summary>
+    /// <summary>Validation loss (nats per token) at which the run has reached its aim; unset sets none.</summary>
     public double? TargetLoss { get; init; }
 
     // ---- Optimizer: AdamW; matrices decay, vectors do not ----
@@ -112,13 +112,13 @@ public sealed partial record TrainingOptions
     /// <summary>Share of all steps that warm up, 0 to 1, when warmupSteps is 0.</summary>
     public double WarmupRatio { get; init; } = 0.02;
 
-    /// <summary>Waves of cosine (null: 0.5, one fall from peak to end) or restarts of cosine_with_restarts (null: 1).</summary>
+    /// <summary>Waves of cosine (unset: 0.5, one fall from peak to end) or restarts of cosine_with_restarts (unset: 1).</summary>
     public double? LrSchedulerNumCycles { get; init; }
 
     /// <summary>Power of polynomial; 1 is linear.</summary>
     public double LrSchedulerPower { get; init; } = 1;
 
-    /// <summary>Steps of decay at the end of warmup_stable_decay; null means a tenth of all steps.</summary>
+    /// <summary>Steps of decay at the end of warmup_stable_decay; unset means a tenth of all steps.</summary>
     public long? DecaySteps { get; init; }
 
     /// <summary>Decoupled weight decay, times the learning rate each step.</summary>
@@ -179,10 +179,10 @@ public sealed partial record TrainingOptions
     /// <summary>Newest checkpoints that are kept, beside the best one; 0 keeps all.</summary>
     public int SaveTotalLimit { get; init; } = 2;
 
-    /// <summary>Directory of the run; null means runs/ and the run's name.</summary>
+    /// <summary>Directory of the run; unset means runs/ and the run's name.</summary>
     public string? OutputDir { get; init; }
 
-    /// <summary>Name of the run; null takes the recipe's or the model's name.</summary>
+    /// <summary>Name of the run; unset takes the recipe's or the model's name.</summary>
     public string? RunName { get; init; }
 
     /// <summary>Whether a run that is in outputDir already is replaced; otherwise it is an error.</summary>

@@ -1,0 +1,54 @@
+using System.Runtime.InteropServices;
+
+namespace Ingot.Trainer;
+
+/// <summary>
+/// Turns the first Ctrl-C or SIGTERM into a cancelled token, so that the work under way can be finished and saved. The second one has the
+/// system's usual effect and ends the process at once.
+/// </summary>
+internal sealed class Interruption : IDisposable
+{
+    private readonly CancellationTokenSource _source = new();
+    private readonly PosixSignalRegistration _interrupt;
+    private readonly PosixSignalRegistration _terminate;
+    private readonly string _notice;
+
+    /// <summary>Listens from now on.</summary>
+    /// <param name="notice">What the first signal prints on stderr; empty for nothing.</param>
+    public Interruption(string notice)
+    {
+        _notice = notice;
+        _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
+        _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
+    }
+
+    /// <summary>Cancelled by the first signal.</summary>
+    public CancellationToken Token => _source.Token;
+
+    /// <summary>Exit code of a process that ends because of the signal.</summary>
+    public int ExitCode { get; private set; } = ExitCodes.Interrupted;
+
+    public void Dispose()
+    {
+        _interrupt.Dispose();
+        _terminate.Dispose();
+        _source.Dispose();
+    }
+
+    private void OnSignal(PosixSignalContext context)
+    {
+        if (_source.IsCancellationRequested)
+        {
+            return;
+        }
+
+        context.Cancel = true;
+        ExitCode = context.Signal == PosixSignal.SIGTERM ? ExitCodes.Terminated : ExitCodes.Interrupted;
+        if (_notice.Length > 0)
+        {
+            Console.Error.WriteLine(_notice);
+        }
+
+        _source.Cancel();
+    }
+}
