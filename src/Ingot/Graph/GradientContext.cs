@@ -8,9 +8,9 @@ public sealed class GradientContext
     private readonly Dictionary<Tensor, Tensor> _slots = [];
     private readonly Dictionary<Tensor, int> _uses;
     private readonly Dictionary<Tensor, Tensor> _recomputed = [];
-    private readonly Func<Call, bool> _recompute;
+    private readonly Func<Call, Tensor, bool> _recompute;
 
-    internal GradientContext(Graph graph, IEnumerable<Call> forward, Func<Call, bool> recompute)
+    internal GradientContext(Graph graph, IEnumerable<Call> forward, Func<Call, Tensor, bool> recompute)
     {
         Graph = graph;
         _recompute = recompute;
@@ -36,8 +36,15 @@ public sealed class GradientContext
             return tensor;
         if (_recomputed.TryGetValue(tensor, out var again))
             return again;
-        if (!_recompute(producer) && !(producer.Op.IsView && producer.Inputs.Any(IsRecomputed)))
+        if (!IsRecomputed(tensor))
             return tensor;
+        if (producer.Op.Again?.Invoke(producer) is { } shortcut && shortcut.Output == tensor && !IsRecomputed(shortcut.Source))
+        {
+            _recomputed[tensor] = Graph.Like(tensor);
+            using (Graph.ScopeOf(producer.Label))
+                shortcut.Emit(Graph, shortcut.Source, _recomputed[tensor]);
+            return _recomputed[tensor];
+        }
 
         var operands = new Tensor?[producer.Operands.Length];
         for (var i = 0; i < operands.Length; i++)
@@ -69,7 +76,7 @@ public sealed class GradientContext
 
         for (var i = 0; i < operands.Length; i++)
         {
-            if (producer.Op.AccessOf(i) == Access.Out && operands[i] is { } copy)
+            if (producer.Op.AccessOf(i) != Access.In && operands[i] is { } copy)
                 _recomputed[producer.Operands[i]!] = copy;
         }
 
@@ -142,6 +149,7 @@ public sealed class GradientContext
     /// </summary>
     public Tensor Sink(Tensor parameter) => Graph.GradientOf(parameter);
 
-    private bool IsRecomputed(Tensor t) => _recomputed.ContainsKey(t) || (t.Producer is { } p
-        && (_recompute(p) || (p.Op.IsView && p.Inputs.Any(IsRecomputed))));
+    /// <summary>Whether it is not kept; a view is kept or not with what it is a view of.</summary>
+    private bool IsRecomputed(Tensor t) =>
+        t.Producer is { } producer && (producer.Op.IsView ? IsRecomputed(producer.Operands[0]!) : _recompute(producer, t));
 }

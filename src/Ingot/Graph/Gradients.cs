@@ -8,15 +8,15 @@ public static class Gradients
     /// </summary>
     /// <param name="graph">A graph with at least one loss.</param>
     /// <param name="recompute">
-    /// Which calls' results are not kept for the backward pass but computed again there; null keeps everything.
+    /// Which outputs of which calls are not kept for the backward pass but computed again there; null keeps everything.
     /// </param>
     /// <exception cref="InvalidOperationException">An op on the way has no gradient, or there is no loss.</exception>
-    public static void Build(Graph graph, Func<Call, bool>? recompute = null)
+    public static void Build(Graph graph, Func<Call, Tensor, bool>? recompute = null)
     {
         var forward = graph.Calls.ToList();
         if (!forward.Any(c => c.Op == Ops.Head.Op))
             throw new InvalidOperationException("the graph has no loss: nothing to take gradients of");
-        var context = new GradientContext(graph, forward, recompute ?? (_ => false));
+        var context = new GradientContext(graph, forward, recompute ?? ((_, _) => false));
         foreach (var call in Enumerable.Reverse(forward))
         {
             var reached = call.Op == Ops.Head.Op || call.Outputs.Any(o => context.Gradient(o) is not null);

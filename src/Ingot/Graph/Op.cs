@@ -16,6 +16,12 @@ public enum Access
 /// <summary>Writes the gradient of one call: reads the gradients of its outputs, adds those of its inputs.</summary>
 public delegate void GradientRule(Call call, GradientContext context);
 
+/// <summary>How an output can be computed again from another output of the same call.</summary>
+/// <param name="Output">What is computed.</param>
+/// <param name="Source">From what.</param>
+/// <param name="Emit">Writes the call: (graph, source, output).</param>
+public sealed record Shortcut(Tensor Output, Tensor Source, Action<Graph, Tensor, Tensor> Emit);
+
 /// <summary>An op as the graph sees it: operands in the native op's order, gradient rule, FLOPs.</summary>
 public sealed class Op
 {
@@ -66,6 +72,9 @@ public sealed class Op
 
     /// <summary>The output may take the place of the input of that name, if it is not needed any more.</summary>
     public string? InPlaceOf { get; init; }
+
+    /// <summary>A cheaper way to compute one of a call's outputs again than the whole call; gives null if there is none.</summary>
+    public Func<Call, Shortcut?>? Again { get; init; }
 
     /// <summary>Names of the operands.</summary>
     public IReadOnlyList<string> Operands => _names;

@@ -46,7 +46,7 @@ public sealed class ModelGradientTests
 
         var result = step.Run(tokens, targets, 0, learningRate: 0);
 
-        Assert.That(result.Loss, Is.EqualTo(reference.Loss(tokens, targets, out _)).Within(1e-5).Percent);
+        Assert.That(result.Loss, Is.EqualTo(reference.Loss(tokens, targets, out _)).Within(1e-4).Percent);
         var random = new Random(5);
         foreach (var p in store.Parameters)
         {

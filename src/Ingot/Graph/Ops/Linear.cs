@@ -14,7 +14,11 @@ public enum WeightLayout
 /// <summary>Matrix products: y = activation(x · W + bias).</summary>
 public static class Linear
 {
-    internal static Op MatMulOp { get; } = new("matmul", "a b bias? aux?& -> y&", Gradient, Flops);
+    internal static Op MatMulOp { get; } = new("matmul", "a b bias? aux?& -> y&", Gradient, Flops)
+    {
+        Again = call => call.Find("aux") is not { } aux ? null : new Shortcut(call["y"], aux, (g, source, y) =>
+            g.Emit(Activation.Op, [source, y], new OpAttribute("kind", call.Text("activation")!))),
+    };
 
     internal static Op SumRowsOp { get; } = new("sum_rows", "x -> y&");
 

@@ -13,7 +13,11 @@ public static class Norm
         context.Graph.Emit(LayerNormBackwardOp!, [dy, context.Saved(x), call["weight"], context.Saved(call["mean"]),
             context.Saved(call["rstd"]), dsum, dx, dweight, dbias]);
         AddToInputs(call, context, dx);
-    });
+    })
+    {
+        Again = call => call.Find("sum") is not { } sum ? null : new Shortcut(call["y"], sum, (g, source, y) =>
+            g.Emit(LayerNormOp!, [source, null, call["weight"], call.Find("bias"), y], [.. call.Attributes])),
+    };
 
     internal static Op LayerNormBackwardOp { get; } = new("layer_norm_backward", "dy x weight mean rstd dsum? -> dx dweight& dbias?&");
 
@@ -24,7 +28,11 @@ public static class Norm
         var dweight = Sink(call["weight"], context);
         context.Graph.Emit(RmsNormBackwardOp!, [dy, context.Saved(x), call["weight"], context.Saved(call["rstd"]), dsum, dx, dweight]);
         AddToInputs(call, context, dx);
-    });
+    })
+    {
+        Again = call => call.Find("sum") is not { } sum ? null : new Shortcut(call["y"], sum, (g, source, y) =>
+            g.Emit(RmsNormOp!, [source, null, call["weight"], y], [.. call.Attributes])),
+    };
 
     internal static Op RmsNormBackwardOp { get; } = new("rms_norm_backward", "dy x weight rstd dsum? -> dx dweight&");
 
