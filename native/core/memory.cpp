@@ -71,6 +71,8 @@ uint64_t untouched_bytes(const Accounts& a) {
 }
 
 void require_available(const Accounts& a, uint64_t bytes, const std::string& purpose) {
+    // Little is touched at once; asking the system would take longer than that.
+    if (bytes < kHugePage) return;
     uint64_t available = available_memory();
     // Only when it may be tight is it worth counting what has really been touched.
     if (available >= a.allocated && bytes <= available - a.allocated) return;
