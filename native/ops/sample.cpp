@@ -18,7 +18,11 @@ static const OpDefinition sample = {
                  {"settings", kIn, "f32", "4"},
                  {"random", kIn, "i64", "2"},
                  {"ids", kOut, "i32", "B"}},
-    .check = [](const OpCall& c) { c.require(c["logits"].shape[1] <= INT32_MAX, "ids are 32 bits wide"); },
+    .check =
+        [](const OpCall& c) {
+            const int64_t vocabulary = c["logits"].shape[1];
+            c.require(vocabulary >= 1 && vocabulary <= INT32_MAX, "the vocabulary must have 1 to 2^31 - 1 tokens");
+        },
 };
 INGOT_REGISTER_OP(sample);
 

@@ -162,4 +162,9 @@ TEST(Sample, SettingsOutOfRangeAreNamed) {
     }
 }
 
+TEST(Sample, ThereMustBeAVocabulary) {
+    const auto message = test_of(filled({2, 0}, 0), {}).fails(INGOT_ERROR_INVALID_ARGUMENT);
+    EXPECT_NE(message.find("the vocabulary must have 1 to"), std::string::npos) << message;
+}
+
 }  // namespace ingot::test
