@@ -1,0 +1,245 @@
+#include "activations.h"
+#include "op_test.h"
+
+namespace ingot::test {
+
+namespace {
+
+struct Case {
+    int64_t m, n, k;
+    int32_t dtype = INGOT_F32;
+    int32_t y_dtype = INGOT_F32;
+    bool a_transposed = false, b_transposed = false;
+    bool bias = false, aux = false, backward = false, accumulate = false;
+    const char* activation = "none";
+    /// Elements between the end of a row and the start of the next, in every operand.
+    int64_t gap = 0;
+
+    bool has_activation() const { return std::string(activation) != "none"; }
+    std::string name() const {
+        std::string s = std::to_string(m) + "x" + std::to_string(n) + "x" + std::to_string(k) + " " +
+                        dtype_name(dtype) + "->" + dtype_name(y_dtype);
+        if (a_transposed) s += " a^T";
+        if (b_transposed) s += " b^T";
+        if (bias) s += " bias";
+        if (accumulate) s += " accumulate";
+        if (has_activation()) s += std::string(" ") + activation;
+        if (aux) s += " aux";
+        if (backward) s += " backward";
+        if (gap) s += " gap";
+        return s;
+    }
+};
+
+Tensor matrix(Random& random, int64_t rows, int64_t columns, int32_t dtype, bool transposed, int64_t gap) {
+    return random.normal({rows, columns})
+        .as(dtype)
+        .with_strides(transposed ? Shape{1, rows + gap} : Shape{columns + gap, 1});
+}
+
+struct Operands {
+    explicit Operands(const Case& c) {
+        Random random(static_cast<uint32_t>(c.m * 31 + c.n * 7 + c.k));
+        a = matrix(random, c.m, c.k, c.dtype, c.a_transposed, c.gap);
+        b = matrix(random, c.k, c.n, c.dtype, c.b_transposed, c.gap);
+        // Values of the activation's interesting range, whatever K.
+        for (double& v : b.values) v = rounded(v / std::sqrt(std::max<double>(1, static_cast<double>(c.k))), c.dtype);
+        bias = random.normal({c.n}).as(c.dtype);
+        aux = matrix(random, c.m, c.n, c.dtype, false, 0);
+        y = matrix(random, c.m, c.n, c.y_dtype, false, c.gap);
+    }
+    Tensor a, b, bias, aux, y;
+};
+
+struct Expected {
+    std::vector<double> y, aux;
+};
+
+Expected reference(const Case& c, const Operands& o) {
+    Expected e{o.y.values, o.aux.values};
+    for (int64_t m = 0; m < c.m; m++) {
+        for (int64_t n = 0; n < c.n; n++) {
+            double sum = c.bias ? o.bias.values[static_cast<size_t>(n)] : 0;
+            for (int64_t k = 0; k < c.k; k++)
+                sum += o.a.values[static_cast<size_t>(m * c.k + k)] * o.b.values[static_cast<size_t>(k * c.n + n)];
+            const auto i = static_cast<size_t>(m * c.n + n);
+            if (c.backward) {
+                sum *= activation_slope(c.activation, o.aux.values[i]);
+            } else if (c.has_activation()) {
+                e.aux[i] = sum;
+                sum = activation(c.activation, sum);
+            }
+            e.y[i] = c.accumulate ? e.y[i] + sum : sum;
+        }
+    }
+    return e;
+}
+
+OpTest test_of(const Case& c, const Operands& o) {
+    OpTest test("matmul");
+    test.in("a", o.a).in("b", o.b);
+    if (c.bias) test.in("bias", o.bias);
+    if (c.aux) c.backward ? test.in("aux", o.aux) : test.out("aux", c.dtype, {c.m, c.n});
+    if (c.accumulate) {
+        test.inout("y", o.y);
+    } else {
+        test.out("y", c.y_dtype, {c.m, c.n}, o.y.strides);
+    }
+    test.attribute("activation", c.activation).attribute("backward", c.backward).attribute("accumulate", c.accumulate);
+    return test;
+}
+
+/// The library's choice, and the definition.
+void check(const Case& c) {
+    SCOPED_TRACE(c.name());
+    const Operands o(c);
+    const Expected want = reference(c, o);
+    const int32_t precision = c.y_dtype == INGOT_BF16 ? INGOT_BF16 : c.aux ? c.dtype : INGOT_F32;
+    for (const int threads : {1, 2}) {
+        const Results got = test_of(c, o).threads(threads).run();
+        EXPECT_CLOSE(got["y"], want.y, precision);
+        if (c.aux && !c.backward) {
+            EXPECT_CLOSE(got["aux"], want.aux, c.dtype);
+        }
+    }
+    const Results naive = test_of(c, o).kernel("naive").run();
+    EXPECT_CLOSE(naive["y"], want.y, precision) << "naive";
+    if (c.aux && !c.backward) {
+        EXPECT_CLOSE(naive["aux"], want.aux, c.dtype) << "naive";
+    }
+}
+
+void check_types(Case c) {
+    check(c);
+    c.dtype = INGOT_BF16;
+    check(c);
+    c.y_dtype = INGOT_BF16;
+    check(c);
+}
+
+}  // namespace
+
+TEST(Matmul, ShapesAndLayouts) {
+    const Shape sizes[] = {{1, 1, 1},   {1, 17, 5},   {7, 1, 3},     {5, 3, 1},     {16, 16, 16}, {33, 65, 129},
+                           {3, 200, 7}, {200, 3, 70}, {257, 31, 64}, {64, 130, 31}, {1, 300, 70}, {129, 127, 300}};
+    for (const Shape& s : sizes) {
+        for (const bool a : {false, true}) {
+            for (const bool b : {false, true}) {
+                for (const int64_t gap : {0, 3})
+                    check_types({.m = s[0], .n = s[1], .k = s[2], .a_transposed = a, .b_transposed = b, .gap = gap});
+            }
+        }
+    }
+}
+
+TEST(Matmul, ManyBlocks) {
+    check_types({.m = 301, .n = 323, .k = 411, .b_transposed = true, .bias = true});
+    check_types({.m = 323, .n = 301, .k = 411, .a_transposed = true, .accumulate = true});
+}
+
+TEST(Matmul, LongSums) {
+    for (const bool a : {false, true})
+        check_types({.m = 13, .n = 11, .k = 20000, .a_transposed = a, .b_transposed = !a});
+    check_types({.m = 13, .n = 11, .k = 20000, .a_transposed = true, .accumulate = true});
+}
+
+TEST(Matmul, Bias) {
+    for (const int64_t gap : {0, 5}) {
+        check_types({.m = 70, .n = 45, .k = 33, .bias = true, .gap = gap});
+        check_types({.m = 300, .n = 45, .k = 33, .b_transposed = true, .bias = true, .gap = gap});
+    }
+}
+
+TEST(Matmul, Accumulate) {
+    for (const int64_t gap : {0, 5}) {
+        check_types({.m = 70, .n = 45, .k = 33, .a_transposed = true, .accumulate = true, .gap = gap});
+        check_types({.m = 300, .n = 45, .k = 33, .accumulate = true, .gap = gap});
+        check_types({.m = 70, .n = 45, .k = 33, .bias = true, .accumulate = true, .gap = gap});
+        check({.m = 70, .n = 45, .k = 33, .y_dtype = INGOT_BF16, .bias = true, .gap = gap});
+    }
+}
+
+TEST(Matmul, Activations) {
+    for (const char* activation : kActivations) {
+        for (const int64_t m : {5, 300}) {
+            for (const bool bias : {false, true}) {
+                check_types({.m = m, .n = 67, .k = 41, .b_transposed = true, .bias = bias, .activation = activation});
+                check_types({.m = m, .n = 67, .k = 41, .bias = bias, .aux = true, .activation = activation, .gap = 3});
+            }
+            check_types({.m = m, .n = 67, .k = 41, .aux = true, .backward = true, .activation = activation});
+            check_types({.m = m, .n = 67, .k = 41, .aux = true, .backward = true, .activation = activation, .gap = 3});
+        }
+    }
+}
+
+TEST(Matmul, EmptySumIsZero) {
+    check_types({.m = 5, .n = 7, .k = 0});
+    check_types({.m = 5, .n = 7, .k = 0, .bias = true});
+    check_types({.m = 5, .n = 7, .k = 0, .accumulate = true});
+    check_types({.m = 5, .n = 7, .k = 0, .bias = true, .aux = true, .activation = "gelu"});
+}
+
+TEST(Matmul, NothingToCompute) {
+    check({.m = 0, .n = 7, .k = 3});
+    check({.m = 7, .n = 0, .k = 3});
+}
+
+TEST(Matmul, OverlappingViews) {
+    // Every row of a is the same; the columns of b are windows of one row.
+    const Case c{.m = 9, .n = 20, .k = 6};
+    Operands o(c);
+    for (int64_t m = 1; m < c.m; m++)
+        for (int64_t k = 0; k < c.k; k++)
+            o.a.values[static_cast<size_t>(m * c.k + k)] = o.a.values[static_cast<size_t>(k)];
+    o.a.strides = {0, 1};
+    for (int64_t k = 1; k < c.k; k++)
+        for (int64_t n = 0; n + 1 < c.n; n++)
+            o.b.values[static_cast<size_t>(k * c.n + n)] = o.b.values[static_cast<size_t>((k - 1) * c.n + n + 1)];
+    o.b.strides = {1, 1};
+    EXPECT_CLOSE(test_of(c, o).run()["y"], reference(c, o).y, INGOT_F32);
+}
+
+TEST(Matmul, VectorsWithGaps) {
+    // A row of a and a column of b whose elements lie apart: no dimension is dense, yet each is a vector.
+    const Case c{.m = 1, .n = 1, .k = 50};
+    Operands o(c);
+    o.a.strides = {1, 3};
+    o.b.strides = {4, 1};
+    EXPECT_CLOSE(test_of(c, o).run()["y"], reference(c, o).y, INGOT_F32);
+}
+
+TEST(Matmul, RepeatsBitForBit) {
+    for (const int32_t dtype : {INGOT_F32, INGOT_BF16}) {
+        for (const int threads : {1, 2, 5}) {
+            const Case c{.m = 300, .n = 203, .k = 1111, .dtype = dtype, .a_transposed = true};
+            const Operands o(c);
+            EXPECT_EQ(test_of(c, o).threads(threads).run()["y"], test_of(c, o).threads(threads).run()["y"]);
+        }
+    }
+}
+
+TEST(Matmul, NaNComesThrough) {
+    Case c{.m = 20, .n = 20, .k = 20};
+    Operands o(c);
+    o.a.values[3 * 20 + 5] = std::nan("");
+    const auto y = test_of(c, o).run()["y"];
+    for (size_t i = 0; i < y.size(); i++) EXPECT_EQ(std::isnan(y[i]), i / 20 == 3) << i;
+}
+
+TEST(Matmul, BetaZeroIgnoresWhatWasThere) {
+    // out() fills y with NaN beforehand: any use of it would show. Here aux and y both, in rows with gaps.
+    check({.m = 40, .n = 17, .k = 9, .aux = true, .activation = "silu", .gap = 2});
+}
+
+TEST(Matmul, SaysWhatIsWrong) {
+    Random random(1);
+    const auto message = OpTest("matmul")
+                             .in("a", random.normal({2, 3}))
+                             .in("b", random.normal({4, 5}))
+                             .out("y", INGOT_F32, {2, 5})
+                             .fails(INGOT_ERROR_INVALID_ARGUMENT);
+    EXPECT_NE(message.find("matmul"), std::string::npos) << message;
+    EXPECT_NE(message.find("b"), std::string::npos) << message;
+}
+
+}  // namespace ingot::test
