@@ -49,7 +49,7 @@ public class NativeProgramTests
     }
 
     [Test]
-    public void AttributesArriveAndAbsentOperandsStayAbsent()
+    public void AttributesOfEveryKindArrive()
     {
         using var factor = new DeviceBuffer(Device.Cpu, 4);
         factor.Write<float>([10]);
@@ -57,9 +57,25 @@ public class NativeProgramTests
         [
             new("scale", [X, default, Y]) { Attributes = [new("factor", 3.0)] },
             new("scale", [Y, new(factor, 0, DType.F32, 1), Y]),
+            new("activation", [Y, Y]) { Attributes = [new("kind", "relu")] },
         ]);
         program.Run();
-        Assert.That(Result(), Is.EqualTo(Input.Select(x => 30 * x)));
+        Assert.That(Result(), Is.EqualTo(Input.Select(x => Math.Max(0, 30 * x))));
+    }
+
+    [Test]
+    public void FlagsArrive()
+    {
+        using var ones = new DeviceBuffer(Device.Cpu, 36);
+        ones.Write<float>([1, 0, 0, 0, 1, 0, 0, 0, 1]);
+        Operand identity = new(ones, 0, DType.F32, 3, 3);
+        using var program = new NativeProgram(Device.Cpu,
+        [
+            new("copy", [X, Y]),
+            new("matmul", [X, identity, default, default, Y]) { Attributes = [new("accumulate", true)] },
+        ]);
+        program.Run();
+        Assert.That(Result(), Is.EqualTo(Input.Select(x => 2 * x)));
     }
 
     [Test]
@@ -130,7 +146,8 @@ public class NativeProgramTests
         Assert.That(GC.GetAllocatedBytesForCurrentThread(), Is.EqualTo(before));
     }
 
-    private static IngotException Fails(params OpCall[] calls) => Assert.Throws<IngotException>(() => new NativeProgram(Device.Cpu, calls))!;
+    private static IngotException Fails(params OpCall[] calls) =>
+        Assert.Throws<IngotException>(() => new NativeProgram(Device.Cpu, calls))!;
 
     private float[] Result()
     {
