@@ -58,6 +58,13 @@ class OpBench {
         }
         return *this;
     }
+    /// Makes the latest operand a view: indices offset to offset + length - 1 of a dimension.
+    OpBench& narrow(int dimension, int64_t offset, int64_t length) {
+        ingot_operand& operand = operands_.back();
+        operand.offset += static_cast<uint64_t>(offset * operand.strides[dimension] * size_of(operand.dtype));
+        operand.shape[dimension] = length;
+        return *this;
+    }
     /// An int32 operand with values from 0 to end - 1 in no order.
     OpBench& indices(const Shape& shape, int64_t end) {
         return add(INGOT_I32, shape, [&](std::byte* at, int64_t i) {
@@ -116,9 +123,11 @@ class OpBench {
     }
 
    private:
+    static int64_t size_of(int32_t dtype) { return dtype == INGOT_I64 ? 8 : dtype == INGOT_BF16 ? 2 : 4; }
+
     template <typename Write>
     OpBench& add(int32_t dtype, const Shape& shape, Write write) {
-        const int64_t size = dtype == INGOT_I64 ? 8 : dtype == INGOT_BF16 ? 2 : 4;
+        const int64_t size = size_of(dtype);
         ingot_operand operand{};
         operand.dtype = dtype;
         operand.rank = static_cast<int32_t>(shape.size());

@@ -187,14 +187,14 @@ HWY_INLINE void pack_columns(const T* rows, int64_t stride, int64_t count, int64
     for (int64_t i = 0; i < n && count < width; i++) fill(tile + i * width + count, width - count, 0);
 }
 
-/// Writes n elements, scaled, to a row of T.
-template <typename T>
-HWY_INLINE void unpack_row(const float* from, float scale, T* row, int64_t n) {
+/// Copies n elements, scaled, from one type to another.
+template <typename From, typename To>
+HWY_INLINE void scale_row(const From* from, float scale, To* to, int64_t n) {
     const FloatTag d;
     const auto factor = hn::Set(d, scale);
     int64_t i = 0;
-    for (; i + lanes() <= n; i += lanes()) store(d, hn::Mul(factor, hn::LoadU(d, from + i)), row + i);
-    for (; i < n; i++) row[i] = from_float<T>(scale * from[i]);
+    for (; i + lanes() <= n; i += lanes()) store(d, hn::Mul(factor, load(d, from + i)), to + i);
+    for (; i < n; i++) to[i] = from_float<To>(scale * to_float(from[i]));
 }
 
 /// What segments leave of a tile of queries x keys.

@@ -200,7 +200,7 @@ HWY_NOINLINE void forward_block(const ingot_kernel_call* call, const Problem& p,
         for (int64_t i = 0; i < strip.count; i++) {
             const float sum = strip.sum[i];
             // Not sum > 0, so that NaN goes on into y.
-            unpack_row(row + i * padded_size, sum == 0 ? 0 : 1 / sum, y.at(b, strip.first + i, h), size);
+            scale_row(row + i * padded_size, sum == 0 ? 0 : 1 / sum, y.at(b, strip.first + i, h), size);
         }
         if (!lse) continue;
         for (int64_t i = 0; i < width; i += lanes()) {

@@ -147,9 +147,9 @@ class Backward {
             }
         }
         for (int64_t j = 0; j < key_count_; j++) {
-            unpack_row(key_sums_ + j * width_, static_cast<float>(p_.scale), dk_.at(b, first_key + j, kv_head),
-                       p_.head_size);
-            unpack_row(value_sums_ + j * width_, 1.0f, dv_.at(b, first_key + j, kv_head), p_.head_size);
+            scale_row(key_sums_ + j * width_, static_cast<float>(p_.scale), dk_.at(b, first_key + j, kv_head),
+                      p_.head_size);
+            scale_row(value_sums_ + j * width_, 1.0f, dv_.at(b, first_key + j, kv_head), p_.head_size);
         }
     }
 
@@ -185,7 +185,7 @@ class Backward {
 
     void store_query_sums(int64_t b, int64_t h, int64_t begin, int64_t end, const float* sums) {
         for (int64_t i = begin; i < end; i++, sums += width_) {
-            unpack_row(sums, static_cast<float>(p_.scale), dq_.at(b, i, h), p_.head_size);
+            scale_row(sums, static_cast<float>(p_.scale), dq_.at(b, i, h), p_.head_size);
         }
     }
 

@@ -331,6 +331,11 @@ TEST(AttentionCalls, LengthsMustFit) {
     }
 }
 
+TEST(AttentionCalls, DecodeTakesAFewQueries) {
+    const auto message = Problem(kPlain, INGOT_F32).forward().kernel("decode").fails(INGOT_ERROR_UNSUPPORTED);
+    EXPECT_NE(message.find("100 queries, but it takes at most 4"), std::string::npos) << message;
+}
+
 TEST(AttentionCalls, HeadsMustBeAMultiple) {
     Random random(1);
     const auto message = OpTest("attention")
