@@ -27,7 +27,7 @@ public sealed class StepLog<T> : IDisposable
         _json = new Utf8JsonWriter(_line, new JsonWriterOptions { Encoder = type.Options.Encoder });
     }
 
-    /// <summary>Appends a line. Allocates nothing once its buffer has grown.</summary>
+    /// <summary>Appends a line.</summary>
     /// <param name="row">The line's content.</param>
     /// <exception cref="IOException">The disk is full or failed.</exception>
     public void Append(in T row)

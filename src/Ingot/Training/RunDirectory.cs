@@ -37,7 +37,7 @@ public sealed class RunDirectory : IDisposable
     /// <summary>One <see cref="SampleReport"/> a line.</summary>
     public string SamplesPath => Path.Combine(DirectoryPath, "samples.jsonl");
 
-    /// <summary>The page that shows the run.</summary>
+    /// <summary>The page of <see cref="HtmlReport"/>.</summary>
     public string ReportPath => Path.Combine(DirectoryPath, "report.html");
 
     /// <summary>The directory of the <see cref="CheckpointStore"/>.</summary>
