@@ -36,6 +36,7 @@ internal static class Program
     {
         var root = new RootCommand("Ingot trains language models on native kernels.")
         {
+            GenerateCommand.Create(),
             PlanCommand.Create(),
             BenchCommand.Create(),
             KernelsCommand.Create(),

@@ -32,6 +32,7 @@ internal sealed class RecipeOptions
             {
                 Arity = key.IsFlag ? ArgumentArity.ZeroOrOne : key.IsList || key.IsMap ? ArgumentArity.OneOrMore : ArgumentArity.ExactlyOne,
                 Hidden = true,
+                CustomParser = argument => [.. argument.Tokens.Select(token => token.Value)],
             };
             _options.Add((key, option));
             command.Add(option);

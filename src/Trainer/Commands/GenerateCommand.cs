@@ -1,0 +1,108 @@
+using System.CommandLine;
+using Ingot.Checkpoints;
+using Ingot.Generation;
+using Ingot.Training;
+
+namespace Ingot.Trainer.Commands;
+
+/// <summary>`ingot generate`: a trained model continues a text.</summary>
+internal static class GenerateCommand
+{
+    public static Command Create()
+    {
+        var defaults = new GenerationOptions();
+        var model = new Option<string>("--model")
+        {
+            Description = "A run's directory (its best checkpoint is taken, else the newest) or a model's folder.",
+            Required = true,
+            HelpName = "dir",
+        };
+        var prompt = new Option<string?>("--prompt")
+        {
+            Description = "The beginning that the model continues; without it, what comes on standard input.",
+            HelpName = "text",
+        };
+        Option<int> maxNewTokens = NumberOption.Create("maxNewTokens", "Most tokens to write.", defaults.MaxNewTokens);
+        Option<double> temperature =
+            NumberOption.Create("temperature", "Divides the logits: lower is safer; 0 always takes the likeliest token.", defaults.Temperature);
+        Option<int> topK = NumberOption.Create("topK", "Draw among this many likeliest tokens; 0 for all.", defaults.TopK);
+        Option<double> topP =
+            NumberOption.Create("topP", "Draw among the likeliest tokens that together have this probability; 1 for all.", defaults.TopP);
+        Option<double> minP = NumberOption.Create("minP", "Leave out tokens less likely than this share of the likeliest.", defaults.MinP);
+        Option<long> seed = NumberOption.Create("seed", "Seed of the draws; the same seed writes the same text.", defaults.Seed);
+        var command = new Command("generate", "Let a trained model continue a text.")
+        {
+            model, prompt, maxNewTokens, temperature, topK, topP, minP, seed,
+        };
+        command.SetAction(result => Run(
+            result.GetRequiredValue(model),
+            result.GetValue(prompt),
+            new GenerationOptions
+            {
+                MaxNewTokens = result.GetValue(maxNewTokens),
+                Temperature = result.GetValue(temperature),
+                TopK = result.GetValue(topK),
+                TopP = result.GetValue(topP),
+                MinP = result.GetValue(minP),
+                Seed = result.GetValue(seed),
+            }));
+        HelpPage.Describe(command, """
+            ingot generate --model runs/jargon --prompt "hacker: n."
+            ingot generate --model runs/jargon/checkpoints/step-00001000 --prompt "" --temperature 0.6 --maxNewTokens 500
+            echo "Once upon a time" | ingot generate --model runs/jargon
+            """);
+        return command;
+    }
+
+    private static int Run(string model, string? prompt, GenerationOptions options)
+    {
+        try
+        {
+            options.Validate();
+        }
+        catch (ArgumentException e)
+        {
+            throw new TrainingOptionsException([$"--{e.Message}"]);
+        }
+
+        using TextGenerator generator = TextGenerator.Load(FindFolder(model));
+        prompt ??= Console.IsInputRedirected ? Console.In.ReadToEnd().TrimEnd('\r', '\n') : "";
+        using var interruption = new Interruption("");
+        Console.Write(prompt);
+        try
+        {
+            foreach (string piece in generator.Stream(prompt, options, interruption.Token))
+            {
+                Console.Write(piece);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            Console.WriteLine();
+            return interruption.ExitCode;
+        }
+
+        Console.WriteLine();
+        return ExitCodes.Success;
+    }
+
+    // A run's directory is the name that users know; the model is in one of its checkpoints.
+    private static string FindFolder(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            throw new DirectoryNotFoundException($"{path}: no such directory: --model takes a run's directory or a model's folder");
+        }
+
+        string checkpoints = Path.Combine(path, "checkpoints");
+        if (!Directory.Exists(checkpoints))
+        {
+            return path;
+        }
+
+        CheckpointStore store = CheckpointStore.OpenReadOnly(checkpoints);
+        Checkpoint? best = store.BestStep() is { } step ? store.Validate(step, out _) : null;
+        return (best ?? store.FindLatestValid(warning => Console.Error.WriteLine($"warning: {warning}")))?.Path
+            ?? throw new FileNotFoundException($"{path}: the run has no checkpoint yet: train further, with `ingot train --resume {path}`");
+    }
+}

@@ -1,0 +1,91 @@
+using System.Diagnostics;
+using NUnit.Framework;
+
+namespace Ingot.Tests.CommandLine;
+
+/// <summary>The command line as a process of its own, the way users and scripts meet it.</summary>
+internal sealed class IngotProcess : IDisposable
+{
+    private readonly Process _process;
+    private readonly Task<string> _output;
+    private readonly Task<string> _error;
+
+    private IngotProcess(Process process)
+    {
+        _process = process;
+        _output = process.StandardOutput.ReadToEndAsync();
+        _error = process.StandardError.ReadToEndAsync();
+    }
+
+    public int Id => _process.Id;
+
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>Starts it.</summary>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="folder">Its current directory; null for that of the tests.</param>
+    /// <param name="environment">Environment variables beside the test process's own.</param>
+    public static IngotProcess Start(
+        IEnumerable<string> arguments, string? folder = null, params (string Name, string Value)[] environment)
+    {
+        var info = new ProcessStartInfo("dotnet")
+        {
+            WorkingDirectory = folder ?? TestContext.CurrentContext.TestDirectory,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        };
+        info.ArgumentList.Add(Path.Combine(TestContext.CurrentContext.TestDirectory, "Ingot.Trainer.dll"));
+        foreach (string argument in arguments)
+        {
+            info.ArgumentList.Add(argument);
+        }
+
+        foreach ((string name, string value) in environment)
+        {
+            info.Environment[name] = value;
+        }
+
+        Process process = Process.Start(info)!;
+        process.StandardInput.Close();
+        return new(process);
+    }
+
+    /// <summary>Starts it and waits for its end.</summary>
+    public static Result Run(IEnumerable<string> arguments, string? folder = null, params (string Name, string Value)[] environment)
+    {
+        using IngotProcess process = Start(arguments, folder, environment);
+        return process.Wait();
+    }
+
+    /// <summary>The same with the arguments as one text, split at spaces.</summary>
+    public static Result Run(string arguments, string? folder = null, params (string Name, string Value)[] environment) =>
+        Run(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), folder, environment);
+
+    /// <summary>Waits for its end; a process that hangs fails the test.</summary>
+    public Result Wait()
+    {
+        if (!_process.WaitForExit(TimeSpan.FromMinutes(5)))
+        {
+            _process.Kill(entireProcessTree: true);
+            Assert.Fail($"The process did not end. It wrote:\n{_output.Result}\n{_error.Result}");
+        }
+
+        return new(_process.ExitCode, _output.Result, _error.Result);
+    }
+
+    public void Dispose()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: true);
+        }
+
+        _process.Dispose();
+    }
+
+    public sealed record Result(int ExitCode, string Output, string Error)
+    {
+        public string[] ErrorLines => Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+}
