@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Ingot.Checkpoints;
 
 namespace Ingot.Tokenizers;
 
@@ -201,7 +202,7 @@ internal static class TokenizerFiles
     }
 
     private static void WriteJson(string path, Action<Utf8JsonWriter> write) =>
-        WriteFile(path, stream =>
+        DurableFile.Write(path, stream =>
         {
             var options = new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
             using var json = new Utf8JsonWriter(stream, options);
@@ -209,23 +210,11 @@ internal static class TokenizerFiles
         });
 
     private static void WriteText(string path, Action<StreamWriter> write) =>
-        WriteFile(path, stream =>
+        DurableFile.Write(path, stream =>
         {
             using var writer = new StreamWriter(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), leaveOpen: true);
             write(writer);
         });
-
-    // Beside its name, then renamed: a reader never sees half a file.
-    private static void WriteFile(string path, Action<Stream> write)
-    {
-        var partial = path + ".partial";
-        using (var stream = File.Create(partial))
-        {
-            write(stream);
-        }
-
-        File.Move(partial, path, overwrite: true);
-    }
 
     // Puts the file's name before whatever is wrong with it.
     private static Tokenizer Reading(string path, Func<Tokenizer> read)

@@ -1,3 +1,5 @@
+using Ingot.Data;
+
 namespace Ingot.Training;
 
 /// <summary>
@@ -202,16 +204,6 @@ public sealed partial record TrainingOptions
 
     /// <summary>Samples take the next token from this many likeliest ones; 0 from all.</summary>
     public int SampleTopK { get; init; } = 50;
-}
-
-/// <summary>How training sequences are chosen from the data.</summary>
-public enum DataSampling
-{
-    /// <summary>Each sequence once an epoch, in an order shuffled anew for each.</summary>
-    Epoch,
-
-    /// <summary>Sequences at random offsets.</summary>
-    Random,
 }
 
 /// <summary>Course of the learning rate after warm-up.</summary>

@@ -1,0 +1,20 @@
+using System.Buffers;
+using Ingot.Tokenizers;
+
+namespace Ingot.Tests.Data;
+
+/// <summary>A vocabulary of any size, for files of made-up tokens.</summary>
+internal sealed class SomeTokenizer(int vocabularySize, int? endOfText = null) : Tokenizer
+{
+    public override int VocabularySize => vocabularySize;
+
+    public override int? EndOfTextId => endOfText;
+
+    public override string Fingerprint => string.Concat(Enumerable.Repeat("0123456789abcdef", 4));
+
+    public override void EncodeUtf8(ReadOnlySpan<byte> utf8, List<int> ids) => throw new NotSupportedException();
+
+    public override void DecodeUtf8(ReadOnlySpan<int> ids, IBufferWriter<byte> utf8) => throw new NotSupportedException();
+
+    public override void Save(string folder) => throw new NotSupportedException();
+}
