@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization;
-
 namespace Ingot.Training;
 
 /// <summary>
@@ -12,12 +10,10 @@ public sealed class OutlierGuard
     private const int Window = 128;
 
     /// <summary>Steps seen.</summary>
-    [JsonInclude]
-    public long Steps { get; private set; }
+    public long Steps { get; set; }
 
     /// <summary>Averages of loss, squared loss, norm and squared norm.</summary>
-    [JsonInclude]
-    public double[] Averages { get; private set; } = new double[4];
+    public double[] Averages { get; set; } = new double[4];
 
     /// <summary>Takes note of a step that was applied.</summary>
     public void Add(double loss, double norm)

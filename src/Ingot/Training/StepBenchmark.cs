@@ -103,6 +103,10 @@ public static class StepBenchmark
             peak / 1048576.0, hostSeconds / times[times.Length / 2], parameters.ParameterCount, calls);
     }
 
+    /// <summary>Rate that the matmul library alone reaches on a step's matmul shapes, in billions of operations a second.</summary>
+    internal static double MatmulRate(ModelConfig model, TrainingStepOptions options) =>
+        MatmulRate(MatmulShapes(model, options), options.ComputeType, seconds: 0.1);
+
     /// <summary>The matmuls that together do nine tenths of the step's matmul work, each shape with how often it occurs.</summary>
     private static List<(Call Call, int Count)> MatmulShapes(ModelConfig model, TrainingStepOptions options)
     {
@@ -121,10 +125,10 @@ public static class StepBenchmark
         })];
     }
 
-    /// <summary>The matmul library alone: each shape by itself, weighted as in the step; the best of several runs.</summary>
-    private static double MatmulRate(List<(Call Call, int Count)> shapes, DType dtype)
+    /// <summary>The matmul library alone: each shape by itself for so many seconds, weighted as in the step; the best of its runs.</summary>
+    private static double MatmulRate(List<(Call Call, int Count)> shapes, DType dtype, double seconds = 0.5)
     {
-        var (flops, seconds) = (0.0, 0.0);
+        var (flops, time) = (0.0, 0.0);
         foreach (var (call, count) in shapes)
         {
             Operand Dense(Tensor t, DType type) => new(new DeviceBuffer(Device.Cpu, Math.Max(1, t.Elements) * type.Size()), 0, type,
@@ -138,16 +142,16 @@ public static class StepBenchmark
             {
                 program.Run();
                 var best = double.PositiveInfinity;
-                for (var (i, total) = (0, 0.0); i < 20 && total < 0.5; i++)
+                for (var (i, total) = (0, 0.0); i < 20 && total < seconds; i++)
                 {
                     var start = Stopwatch.GetTimestamp();
                     program.Run();
-                    var time = Stopwatch.GetElapsedTime(start).TotalSeconds;
-                    best = Math.Min(best, time);
-                    total += time;
+                    var run = Stopwatch.GetElapsedTime(start).TotalSeconds;
+                    best = Math.Min(best, run);
+                    total += run;
                 }
 
-                seconds += count * best;
+                time += count * best;
                 flops += count * Linear.MatMulOp.Flops!(call);
             }
 
@@ -155,7 +159,7 @@ public static class StepBenchmark
                 operand.Buffer?.Dispose();
         }
 
-        return flops / seconds / 1e9;
+        return flops / time / 1e9;
     }
 
     /// <summary>Seconds of a run of a program that does nothing.</summary>

@@ -1,0 +1,161 @@
+using System.Security.Cryptography;
+using System.Text;
+using Ingot.Data;
+using Ingot.Tokenizers;
+
+namespace Ingot.Training;
+
+/// <summary>A run's text as batches: tokenizer, token files, training batches and validation batches.</summary>
+internal sealed class TrainingData : IDisposable
+{
+    private readonly TrainingOptions _options;
+    private readonly TokenDataset _dataset;
+    private PrefetchingBatchSource? _batches;
+    private EvaluationBatches? _validation;
+    private int[] _tokens = [];
+    private int[] _targets = [];
+
+    private TrainingData(TrainingOptions options, Tokenizer tokenizer, TokenDataset dataset)
+    {
+        (_options, Tokenizer, _dataset) = (options, tokenizer, dataset);
+        TokenizerFiles = ReadFiles(tokenizer);
+    }
+
+    /// <summary>The tokenizer: trained on the text, or loaded.</summary>
+    public Tokenizer Tokenizer { get; }
+
+    /// <summary>The tokenizer's files, for checkpoints.</summary>
+    public IReadOnlyList<(string Name, byte[] Content)> TokenizerFiles { get; }
+
+    /// <summary>Sequences of a micro-batch.</summary>
+    public int Batch { get; private set; }
+
+    /// <summary>Tokens of a sequence.</summary>
+    public int Length { get; private set; }
+
+    /// <summary>Tokens to train on.</summary>
+    public long TrainTokens => _dataset.Train.TokenCount;
+
+    /// <summary>Whether there is text to validate on.</summary>
+    public bool HasValidation => _dataset.Validation is not null;
+
+    /// <summary>Bytes of text that a validation token stands for, on average.</summary>
+    public double ValidationBytesPerToken => (double)_dataset.Validation!.TextBytes / _dataset.Validation.TokenCount;
+
+    /// <summary>Where the next batch begins.</summary>
+    public BatchPosition Position => _batches!.Position;
+
+    /// <summary>Where tokenizers and token files are kept from run to run: INGOT_CACHE, or "ingot" in the user's cache.</summary>
+    public static string CacheFolder
+    {
+        get
+        {
+            if (Environment.GetEnvironmentVariable("INGOT_CACHE") is { Length: > 0 } chosen)
+                return chosen;
+            var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } xdg
+                ? xdg
+                : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
+            return Path.Combine(cache, "ingot");
+        }
+    }
+
+    /// <summary>Reads or trains the tokenizer and encodes the text, unless the cache has both.</summary>
+    /// <param name="options">Which text and tokenizer.</param>
+    /// <param name="checkpoint">Folder of the checkpoint that is resumed, whose tokenizer is taken; null for a new run.</param>
+    /// <param name="observer">Who is told what takes long.</param>
+    /// <param name="ct">Stops the work.</param>
+    public static TrainingData Open(TrainingOptions options, string? checkpoint, ITrainingObserver observer, CancellationToken ct)
+    {
+        var source = TextSource.Open(options.Data!);
+        var validation = options.EvalData is null ? null : TextSource.Open(options.EvalData);
+        var tokenizer = checkpoint is not null ? Tokenizer.Load(checkpoint) : options.Tokenizer switch
+        {
+            "bpe" => Trained(source, $"bpe {options.VocabSize ?? 8192}", pieces => BpeTrainer.Train(pieces, options.VocabSize ?? 8192,
+                cancellationToken: ct)),
+            "char" => Trained(source, "char", pieces => CharacterTokenizer.Train(validation is null ? pieces : pieces.Concat(validation.ReadUtf8(ct)), ct)),
+            var folder => Tokenizer.Load(folder),
+        };
+        if (options.Tokenizer == "bpe" && tokenizer.VocabularySize < (options.VocabSize ?? 8192))
+            observer.OnWarning($"the text gives a vocabulary of only {tokenizer.VocabularySize} tokens, not {options.VocabSize ?? 8192}");
+        return new TrainingData(options, tokenizer, TokenDataset.Prepare(source, tokenizer, Path.Combine(CacheFolder, "tokens"),
+            options.ValidationFraction, validation, cancellationToken: ct));
+
+        Tokenizer Trained(TextSource text, string kind, Func<IEnumerable<ReadOnlyMemory<byte>>, Tokenizer> train)
+        {
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            hash.AppendData(Encoding.UTF8.GetBytes(kind + "\n"));
+            text.AppendTo(hash);
+            validation?.AppendTo(hash);
+            var folder = Path.Combine(CacheFolder, "tokenizers", Convert.ToHexStringLower(hash.GetHashAndReset())[..16]);
+            try
+            {
+                if (Directory.Exists(folder))
+                    return Tokenizer.Load(folder);
+            }
+            catch (Exception e) when (e is InvalidDataException or IOException)
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+
+            var tokenizer = train(text.ReadUtf8(ct));
+            // Written beside its name and renamed: another run never sees half of it.
+            var temporary = $"{folder}.{Environment.ProcessId}";
+            Directory.CreateDirectory(temporary);
+            tokenizer.Save(temporary);
+            if (!Directory.Exists(folder))
+                Directory.Move(temporary, folder);
+            else
+                Directory.Delete(temporary, recursive: true);
+            return tokenizer;
+        }
+    }
+
+    /// <summary>Begins to read training batches of [accumulation · batch, length], from a position if one is given.</summary>
+    public void Start(int batch, int length, int accumulation, BatchPosition? position)
+    {
+        (Batch, Length) = (batch, length);
+        var sampler = new BatchSampler(_dataset.Train, batch * accumulation, length, _options.Sampling, (ulong)_options.Seed);
+        if (position is { } p)
+            sampler.Position = p;
+        _batches = new PrefetchingBatchSource(sampler);
+    }
+
+    /// <summary>Fills in the next batch.</summary>
+    public void Next(Span<int> tokens, Span<int> targets) => _batches!.Next(tokens, targets);
+
+    /// <summary>The validation text from its beginning, in batches; at most <paramref name="most"/> if that is not 0.</summary>
+    public IEnumerable<(ReadOnlyMemory<int> Tokens, ReadOnlyMemory<int> Targets)> ValidationBatches(int batch, int most)
+    {
+        _validation ??= new EvaluationBatches(_dataset.Validation!, batch, Length);
+        if (_tokens.Length != batch * Length)
+            (_tokens, _targets) = (new int[batch * Length], new int[batch * Length]);
+        var count = most > 0 ? Math.Min(most, _validation.Count) : _validation.Count;
+        for (var i = 0L; i < count; i++)
+        {
+            // Not the beginning alone: spread over the whole text.
+            _validation.Read(i * _validation.Count / count, _tokens, _targets);
+            yield return (_tokens, _targets);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _batches?.Dispose();
+        _dataset.Dispose();
+    }
+
+    private static List<(string, byte[])> ReadFiles(Tokenizer tokenizer)
+    {
+        var folder = Directory.CreateTempSubdirectory("ingot-tokenizer-").FullName;
+        try
+        {
+            tokenizer.Save(folder);
+            return [.. Directory.GetFiles(folder).Order(StringComparer.Ordinal).Select(f => (Path.GetFileName(f), File.ReadAllBytes(f)))];
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+}
