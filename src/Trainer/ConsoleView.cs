@@ -1,0 +1,84 @@
+using Ingot.Training;
+using Spectre.Console;
+
+namespace Ingot.Trainer;
+
+/// <summary>
+/// Shows a run on the console: live in a terminal, as plain lines where output goes to a file, a pipe or a machine. Dispose it when
+/// training is over, however it ended.
+/// </summary>
+internal abstract class ConsoleView : ITrainingObserver, IDisposable
+{
+    /// <summary>The view that suits the console. NO_COLOR, CI and TERM=dumb ask for plain lines too.</summary>
+    public static ConsoleView Create()
+    {
+        var plain = Console.IsOutputRedirected || Asked("NO_COLOR") || Asked("CI") || Environment.GetEnvironmentVariable("TERM") is "dumb";
+        return plain ? new PlainView(Console.Out) : new LiveView(AnsiConsole.Console);
+
+        static bool Asked(string variable) => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable));
+    }
+
+    public abstract void OnStart(TrainingStart start);
+
+    public abstract void OnStep(in StepReport step);
+
+    public abstract void OnEvaluation(EvaluationReport evaluation);
+
+    public abstract void OnSample(SampleReport sample);
+
+    public abstract void OnCheckpoint(CheckpointReport checkpoint);
+
+    public abstract void OnWarning(string message);
+
+    public abstract void OnEnd(TrainingEnd end);
+
+    public abstract void Dispose();
+
+    /// <summary>A time as a clock shows it: 0:42, 1:02:03, 2d 03:04.</summary>
+    internal static string Clock(TimeSpan time) => time switch
+    {
+        { TotalDays: >= 1 } => $"{(long)time.TotalDays}d {time.Hours:00}:{time.Minutes:00}",
+        { TotalHours: >= 1 } => $"{time.Hours}:{time.Minutes:00}:{time.Seconds:00}",
+        _ => $"{time.Minutes}:{time.Seconds:00}",
+    };
+
+    /// <summary>"step 100/2000", or "step 100" where the end is unknown.</summary>
+    internal static string Step(long step, long total) => total > 0 ? $"step {step}/{total}" : $"step {step}";
+
+    internal static string Loss(double loss) => loss.ToString("0.0000");
+
+    internal static string LearningRate(double rate) => rate.ToString("0.0e-00");
+
+    internal static string Evaluation(EvaluationReport evaluation, string separator)
+    {
+        var bits = evaluation.BitsPerByte is { } value ? $"{separator}{value:0.000} bits/byte" : "";
+        return $"validation loss {Loss(evaluation.Loss)}{bits}{(evaluation.IsBest ? separator + "best" : "")}";
+    }
+
+    internal static string Checkpoint(CheckpointReport checkpoint) =>
+        $"checkpoint {checkpoint.Path} ({Text.Bytes(checkpoint.Bytes)} in {checkpoint.Duration.TotalSeconds:0.00} s)";
+
+    internal static string Start(TrainingStart start, string separator)
+    {
+        var resumed = start.FirstStep > 0 ? $"{separator}resumed at step {start.FirstStep}" : "";
+        return $"{start.Model}{separator}{start.Parameters:#,0} parameters{separator}{start.Precision}{separator}{start.Device}{resumed}";
+    }
+
+    /// <summary>The last words, a line each.</summary>
+    internal static IEnumerable<string> End(TrainingEnd end)
+    {
+        yield return $"{(end.Completed ? "finished" : "stopped")}: {end.Reason}, after {Clock(end.Elapsed)} and {end.Tokens:#,0} tokens"
+            + $" ({end.TokensPerSecond:#,0} tok/s)";
+        if (end.EvalLoss is { } loss)
+            yield return Evaluation(new EvaluationReport(end.Step, loss, end.EvalBitsPerByte, IsBest: false), ", ");
+        if (end.ReportPath is not null)
+            yield return $"report: {end.ReportPath}";
+    }
+
+    /// <summary>A model may write anything; a terminal must not obey it.</summary>
+    internal static string Harmless(string text) => string.Create(text.Length, text, (span, source) =>
+    {
+        for (var i = 0; i < span.Length; i++)
+            span[i] = char.IsControl(source[i]) && source[i] != '\n' ? (source[i] == '\t' ? ' ' : '\ufffd') : source[i];
+    });
+}

@@ -1,0 +1,66 @@
+using Ingot.Training;
+
+namespace Ingot.Trainer;
+
+/// <summary>A run as lines of text, one for each report.</summary>
+internal sealed class PlainView(TextWriter output) : ConsoleView
+{
+    private const string Separator = " | ";
+
+    private long _totalSteps;
+
+    public override void OnStart(TrainingStart start)
+    {
+        _totalSteps = start.TotalSteps;
+        Write(start.RunName, Start(start, Separator));
+    }
+
+    public override void OnStep(in StepReport step) => Write(
+        Step(step.Step, step.TotalSteps),
+        $"loss {Loss(step.Loss)}",
+        $"lr {LearningRate(step.LearningRate)}",
+        $"grad {step.GradNorm:0.00}",
+        $"{step.TokensPerSecond:#,0} tok/s",
+        step.Eta is { } eta ? $"eta {Clock(eta)}" : $"elapsed {Clock(step.Elapsed)}",
+        step.Skipped ? "skipped" : "");
+
+    public override void OnEvaluation(EvaluationReport evaluation) =>
+        Write(Step(evaluation.Step, _totalSteps), Evaluation(evaluation, Separator));
+
+    public override void OnSample(SampleReport sample)
+    {
+        Write(Step(sample.Step, _totalSteps), "sample:");
+        foreach (var line in Harmless(sample.Prompt + sample.Text).Split('\n'))
+            output.WriteLine($"    {line}");
+        output.Flush();
+    }
+
+    public override void OnCheckpoint(CheckpointReport checkpoint) => Write(Step(checkpoint.Step, _totalSteps), Checkpoint(checkpoint));
+
+    public override void OnWarning(string message) => Write($"warning: {message}");
+
+    public override void OnEnd(TrainingEnd end)
+    {
+        foreach (var line in End(end))
+            Write(line);
+    }
+
+    public override void Dispose() => output.Flush();
+
+    private void Write(params ReadOnlySpan<string> parts)
+    {
+        var any = false;
+        foreach (var part in parts)
+        {
+            if (part.Length == 0)
+                continue;
+            if (any)
+                output.Write(Separator);
+            output.Write(part);
+            any = true;
+        }
+
+        output.WriteLine();
+        output.Flush();
+    }
+}
