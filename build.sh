@@ -61,7 +61,7 @@ build_managed() {
     mkdir -p "$(dirname "$stamp")"
     local started
     started=$(mktemp "$root/build/managed/started.XXXXXX")
-    if ! (cd "$root" && dotnet build "$target" -c Release --disable-build-servers -v minimal </dev/null >&2); then
+    if ! (cd "$root" && dotnet build "$target" -c Release --disable-build-servers -v quiet </dev/null >&2); then
         rm -f "$started"
         fail "the managed build failed"
     fi
@@ -127,8 +127,8 @@ run_tests() {
 }
 
 set_up() {
-    require_packages "${packages[@]}"
     require_dotnet "$root"
+    require_packages "${packages[@]}"
 }
 
 command=${1:-}

@@ -20,8 +20,18 @@ missing_packages() {
     done
 }
 
+# Runs apt-get; what it says is shown only if it fails.
+apt_quietly() {
+    local log status=0
+    log=$(mktemp)
+    DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" </dev/null >"$log" 2>&1 || status=$?
+    [[ $status -eq 0 ]] || cat "$log" >&2
+    rm -f "$log"
+    return "$status"
+}
+
 apt_install() {
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" </dev/null >&2
+    apt_quietly install -y --no-install-recommends "$@"
 }
 
 # Installs Debian packages that are missing, without asking, if this is root; otherwise says how. On a system without
@@ -37,9 +47,9 @@ require_packages() {
     fi
     say "installing ${missing[*]}"
     # The package lists of a fresh machine may be absent or old.
-    apt_install "${missing[@]}" || {
-        apt-get update -q </dev/null >&2 && apt_install "${missing[@]}"
-    } || fail "apt-get could not install ${missing[*]}"
+    apt_install "${missing[@]}" 2>/dev/null ||
+        { apt_quietly update && apt_install "${missing[@]}"; } ||
+        fail "apt-get could not install ${missing[*]}"
 }
 
 # Finds the .NET SDK that global.json asks for, also where the install script puts it. $1 is the repository's root.
