@@ -23,6 +23,13 @@ constexpr int64_t kBlockQueries = 128;
 constexpr int64_t kBlockKeys = 64;
 constexpr int64_t kMaxLanes = 16;
 
+inline int64_t blocks_of(const Problem& p) {
+    return (p.queries + kBlockQueries - 1) / kBlockQueries;
+}
+inline int64_t forward_items(const Problem& p) {
+    return p.batch * p.heads * blocks_of(p);
+}
+
 /// A thread's tiles, in floats.
 struct ForwardScratch {
     int64_t padded_size;  // head size in whole kTileRows of any target
@@ -217,15 +224,14 @@ template <typename T>
 void forward(const ingot_kernel_call* call, const Problem& p) {
     const ForwardScratch scratch(p.head_size);
     const int64_t room = static_cast<int64_t>(call->workspace_bytes / sizeof(float)) / scratch.total;
-    const int64_t blocks = (p.queries + kBlockQueries - 1) / kBlockQueries;
-    for_each_with_slot(std::min<int64_t>(call->threads, room), p.batch * p.heads * blocks,
-                       [&](int64_t slot, int64_t item) {
-                           // The last queries of a head see most keys: longest work first.
-                           const int64_t b = item / (p.heads * blocks), h = item / blocks % p.heads;
-                           const int64_t block = blocks - 1 - item % blocks;
-                           float* memory = static_cast<float*>(call->workspace) + slot * scratch.total;
-                           forward_block<T>(call, p, scratch, memory, b, h, block * kBlockQueries);
-                       });
+    const int64_t blocks = blocks_of(p);
+    for_each_with_slot(std::min<int64_t>(call->threads, room), forward_items(p), [&](int64_t slot, int64_t item) {
+        // The last queries of a head see most keys: longest work first.
+        const int64_t b = item / (p.heads * blocks), h = item / blocks % p.heads;
+        const int64_t block = blocks - 1 - item % blocks;
+        float* memory = static_cast<float*>(call->workspace) + slot * scratch.total;
+        forward_block<T>(call, p, scratch, memory, b, h, block * kBlockQueries);
+    });
 }
 
 void forward_f32(const ingot_kernel_call* call, const Problem& p) {
@@ -247,8 +253,9 @@ HWY_EXPORT(forward_bf16);
 namespace {
 
 uint64_t workspace(const ingot_kernel_call* call) {
-    const ForwardScratch scratch(Problem(call).head_size);
-    return static_cast<uint64_t>(threads_to_expect(call) * scratch.total) * sizeof(float);
+    const Problem p(call);
+    return static_cast<uint64_t>(slots_to_expect(call, forward_items(p)) * ForwardScratch(p.head_size).total) *
+           sizeof(float);
 }
 
 ingot_status launch(const ingot_kernel_call* call) {

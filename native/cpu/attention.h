@@ -97,9 +97,11 @@ inline int64_t round_up(int64_t n, int64_t multiple) {
     return (n + multiple - 1) / multiple * multiple;
 }
 
-/// Threads to make room for: their number may be raised after the workspace was sized, within reason to the cores.
-inline int64_t threads_to_expect(const ingot_kernel_call* call) {
-    return std::max<int64_t>({1, call->threads, static_cast<int64_t>(std::thread::hardware_concurrency())});
+/// Slots to make room for in the workspace: as many as there are threads or cores, because the number of threads may be
+/// set anew later, but no more than there are items to share out. A launch with more threads than slots uses the slots.
+inline int64_t slots_to_expect(const ingot_kernel_call* call, int64_t items) {
+    const int64_t cores = static_cast<int64_t>(std::thread::hardware_concurrency());
+    return std::max<int64_t>(1, std::min(items, std::max<int64_t>(call->threads, cores)));
 }
 
 /// Calls body(slot, item) for every item, on as many threads as there are slots; no two threads share a slot. Items

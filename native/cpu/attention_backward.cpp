@@ -27,8 +27,9 @@ namespace ingot::attention {
 constexpr int64_t kTile = 64;
 /// Queries of an item of the second of two passes: key tiles are packed once for both tiles of queries.
 constexpr int64_t kPassQueries = 2 * kTile;
-/// Above this, the buffer for a head group's dq is not worth having for every thread; two passes do without.
-constexpr int64_t kMaxQuerySums = int64_t{32} << 20;
+/// Above this many floats, the buffer for a head group's dq is not worth having for every thread; two passes do
+/// without.
+constexpr int64_t kMaxQuerySums = int64_t{8} << 20;
 
 /// A thread's tiles, in floats, and what all threads share before them: rowsum(dy ∘ y) of every query.
 struct BackwardScratch {
@@ -60,6 +61,20 @@ struct BackwardScratch {
         total = end;
     }
 };
+
+inline int64_t key_tiles_of(const Problem& p) {
+    return (p.keys + kTile - 1) / kTile;
+}
+inline int64_t query_blocks_of(const Problem& p) {
+    return (p.queries + kPassQueries - 1) / kPassQueries;
+}
+/// Items of the first and of the second of two passes.
+inline int64_t key_items(const Problem& p) {
+    return p.batch * p.kv_heads * key_tiles_of(p);
+}
+inline int64_t query_items(const Problem& p) {
+    return p.batch * p.heads * query_blocks_of(p);
+}
 
 /// Whether the buffer for one pass can be had.
 inline bool one_pass_fits(const Problem& p) {
@@ -313,14 +328,14 @@ void backward(const ingot_kernel_call* call, const Problem& p) {
         });
         return;
     }
-    const int64_t key_tiles = (p.keys + kTile - 1) / kTile;
-    for_each_with_slot(slots, heads * key_tiles, [&](int64_t slot, int64_t item) {
+    const int64_t key_tiles = key_tiles_of(p);
+    for_each_with_slot(slots, key_items(p), [&](int64_t slot, int64_t item) {
         Backward<T>(call, p, scratch, slot)
             .template key_tile<false>(item / (p.kv_heads * key_tiles), item / key_tiles % p.kv_heads,
                                       item % key_tiles * kTile);
     });
-    const int64_t blocks = (p.queries + kPassQueries - 1) / kPassQueries;
-    for_each_with_slot(slots, p.batch * p.heads * blocks, [&](int64_t slot, int64_t item) {
+    const int64_t blocks = query_blocks_of(p);
+    for_each_with_slot(slots, query_items(p), [&](int64_t slot, int64_t item) {
         Backward<T>(call, p, scratch, slot)
             .query_block(item / (p.heads * blocks), item / blocks % p.heads,
                          (blocks - 1 - item % blocks) * kPassQueries);
@@ -347,13 +362,11 @@ namespace {
 
 uint64_t workspace(const ingot_kernel_call* call) {
     const Problem p(call);
-    const int64_t threads = threads_to_expect(call);
-    // One pass has use for no more threads than there are key/value heads.
     const BackwardScratch two(p, false);
-    int64_t floats = two.shared + threads * two.total;
+    int64_t floats = two.shared + slots_to_expect(call, std::max(key_items(p), query_items(p))) * two.total;
     if (one_pass_fits(p)) {
         const BackwardScratch one(p, true);
-        floats = std::max(floats, one.shared + std::min(threads, p.batch * p.kv_heads) * one.total);
+        floats = std::max(floats, one.shared + slots_to_expect(call, p.batch * p.kv_heads) * one.total);
     }
     return static_cast<uint64_t>(floats) * sizeof(float);
 }

@@ -251,8 +251,10 @@ int32_t supports(const ingot_kernel_call* call) {
 }
 
 uint64_t workspace(const ingot_kernel_call* call) {
-    const DecodeScratch scratch{Problem(call)};
-    return static_cast<uint64_t>(scratch.results + threads_to_expect(call) * scratch.slot) * sizeof(float);
+    const Problem p(call);
+    const DecodeScratch scratch(p);
+    const int64_t slots = slots_to_expect(call, p.batch * p.kv_heads * scratch.chunks);
+    return static_cast<uint64_t>(scratch.results + slots * scratch.slot) * sizeof(float);
 }
 
 ingot_status launch(const ingot_kernel_call* call) {

@@ -44,7 +44,9 @@ int64_t slots_of(const ingot_kernel_call* call, const Problem& p) {
 }
 
 uint64_t workspace(const ingot_kernel_call* call) {
-    return static_cast<uint64_t>(threads_to_expect(call) * scratch_doubles(Problem(call))) * sizeof(double);
+    const Problem p(call);
+    const int64_t rows = p.batch * std::max(p.heads * p.queries, p.kv_heads * p.keys);
+    return static_cast<uint64_t>(slots_to_expect(call, rows) * scratch_doubles(p)) * sizeof(double);
 }
 
 template <typename T>
