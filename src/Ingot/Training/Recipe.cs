@@ -14,8 +14,8 @@ namespace Ingot.Training;
 /// </summary>
 public static class Recipe
 {
-    // Environment variables that begin with INGOT_ and are no options: they speak to the native library, its loader and the command line.
-    private static readonly string[] OtherVariables = ["LIBRARY", "KERNEL", "DEBUG"];
+    // Environment variables that begin with INGOT_ and are no options.
+    private static readonly string[] OtherVariables = ["LIBRARY", "KERNEL", "DEBUG", "CACHE", "TEST_DATA"];
 
     // A recipe is a page of text; anything far larger is another file.
     private const long MaxRecipeBytes = 1 << 20;

@@ -181,7 +181,7 @@ public sealed partial record TrainingOptions
     /// <summary>Newest checkpoints that are kept, beside the best one; 0 keeps all.</summary>
     public int SaveTotalLimit { get; init; } = 2;
 
-    /// <summary>Directory of the run; unset means runs/ and the run's name.</summary>
+    /// <summary>Directory of the run; unset means runs/ and the run's name, to which the command line adds a number if it is taken.</summary>
     public string? OutputDir { get; init; }
 
     /// <summary>Name of the run; unset takes the recipe's or the model's name.</summary>

@@ -3,16 +3,8 @@ using NUnit.Framework;
 namespace Ingot.Tests.CommandLine;
 
 /// <summary>Whatever a user gets wrong before anything starts: exit code 2, one clear line, nothing on stdout, nothing left behind.</summary>
-public sealed class UsageErrorTests
+public sealed class UsageErrorTests : FolderTests
 {
-    private string _folder = "";
-
-    [SetUp]
-    public void MakeFolder() => _folder = Directory.CreateTempSubdirectory("ingot-usage-").FullName;
-
-    [TearDown]
-    public void DeleteFolder() => Directory.Delete(_folder, recursive: true);
-
     [TestCase("trane", "error: Unrecognized command or argument 'trane'. Did you mean train?")]
     [TestCase("train --maxStep 3", "error: Unrecognized command or argument '--maxStep'. Did you mean --maxSteps?")]
     [TestCase("plan --model gpt2-125m", "error: --model does not make a model: model 'gpt2-125m' is not known")]
@@ -28,16 +20,16 @@ public sealed class UsageErrorTests
     [TestCase("bench step --batch 0", "error: --batch is 0, but must be a whole number of at least 1")]
     [TestCase("bench step --batch many", "error: --batch is \"many\", but must be a whole number")]
     [TestCase("kernels matmull", "error: there is no op \"matmull\": did you mean matmul?")]
-    [TestCase("generate --model nowhere --topP 2", "error: topP is 2")]
+    [TestCase("generate --model nowhere --topP 2", "error: --topP is 2; it must be above 0 and at most 1")]
     public void CommandLineIsWrong(string arguments, string expected)
     {
-        IngotProcess.Result result = IngotProcess.Run(arguments, _folder);
+        IngotProcess.Result result = IngotProcess.Run(arguments, Folder);
 
         Assert.That(result.Error, Does.StartWith(expected));
         Assert.That(result.Error, Does.Not.Contain("   at "), "a stack trace");
         Assert.That(result.ExitCode, Is.EqualTo(2));
         Assert.That(result.Output, Is.Empty);
-        Assert.That(Directory.GetFileSystemEntries(_folder), Is.Empty);
+        Assert.That(Directory.GetFileSystemEntries(Folder), Is.Empty);
     }
 
     [TestCase("""{ "data": "x", "learninRate": 1 }""", "error: bad.json:1: learninRate is not an option: did you mean learningRate?")]
@@ -47,20 +39,20 @@ public sealed class UsageErrorTests
     [TestCase("", "error: bad.json:1: not JSON: ")]
     public void RecipeIsWrong(string recipe, string expected)
     {
-        File.WriteAllText(Path.Combine(_folder, "bad.json"), recipe);
+        Write("bad.json", recipe);
 
-        IngotProcess.Result result = IngotProcess.Run("train bad.json", _folder);
+        IngotProcess.Result result = IngotProcess.Run("train bad.json", Folder);
 
         Assert.That(result.Error, Does.StartWith(expected));
         Assert.That(result.ErrorLines, Has.Length.EqualTo(1));
         Assert.That(result.ExitCode, Is.EqualTo(2));
-        Assert.That(Directory.GetFileSystemEntries(_folder), Has.Length.EqualTo(1));
+        Assert.That(Directory.GetFileSystemEntries(Folder), Has.Length.EqualTo(1));
     }
 
     [Test]
     public void EnvironmentIsWrong()
     {
-        IngotProcess.Result result = IngotProcess.Run("plan", _folder, ("INGOT_MAX_STEP", "3"), ("INGOT_SEED", "x"));
+        IngotProcess.Result result = IngotProcess.Run("plan", Folder, ("INGOT_MAX_STEP", "3"), ("INGOT_SEED", "x"));
 
         Assert.That(result.ErrorLines, Is.EquivalentTo(new[]
         {
@@ -72,5 +64,5 @@ public sealed class UsageErrorTests
 
     [Test]
     public void APromptMayBeginWithAnAtSign() =>
-        Assert.That(IngotProcess.Run(["generate", "--model", "nowhere", "--prompt", "@nobody"], _folder).Error, Does.Not.Contain("@nobody"));
+        Assert.That(IngotProcess.Run(["generate", "--model", "nowhere", "--prompt", "@nobody"], Folder).Error, Does.Not.Contain("@nobody"));
 }
