@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using Ingot.Bindings;
 using Ingot.Trainer.Commands;
@@ -10,14 +9,11 @@ namespace Ingot.Trainer;
 /// <summary>The command line `ingot`: reads it, runs one command, and turns whatever goes wrong into one clear line and an exit code.</summary>
 internal static class Program
 {
-    // How the parser's message about a word that it does not know begins.
-    private const string Unrecognized = "Unrecognized";
-
     public static int Main(string[] args)
     {
         // Prompts may begin with '@', which is no request to read a file.
         ParseResult result = CreateRoot().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (result.Errors.Count > 0 && result.Action is not HelpAction)
+        if (result.Errors.Count > 0 || FindUnknown(result) is not null)
         {
             return ReportUsage(result);
         }
@@ -49,33 +45,40 @@ internal static class Program
 
     private static int ReportUsage(ParseResult result)
     {
-        // Of a misspelt command it would also say that there was none.
-        Command command = result.CommandResult.Command;
-        foreach (ParseError error in result.UnmatchedTokens.Count > 0 ? result.Errors.Where(IsUnrecognized) : result.Errors)
+        string name = HelpPage.NameOf(result.CommandResult);
+        if (FindUnknown(result) is { } unknown)
         {
-            Console.Error.WriteLine($"error: {error.Message}{Suggest(error.Message, command)}");
+            Console.Error.WriteLine($"error: {DescribeUnknown(unknown, name, result.CommandResult.Command)}");
+        }
+        else
+        {
+            foreach (ParseError error in result.Errors)
+            {
+                Console.Error.WriteLine($"error: {error.Message}");
+            }
         }
 
-        Console.Error.WriteLine($"`{HelpPage.NameOf(result.CommandResult)} --help` shows how it is used.");
+        Console.Error.WriteLine($"`{name} --help` shows how it is used.");
         return ExitCodes.Usage;
     }
 
-    // The parser quotes the word that it does not know.
-    private static string Suggest(string message, Command command)
-    {
-        string[] parts = message.Split('\'');
-        if (parts.Length < 3 || !message.StartsWith(Unrecognized, StringComparison.Ordinal))
-        {
-            return "";
-        }
+    // The first word that means nothing; what follows it is probably its value. To the parser a misspelt option is an argument like any
+    // other where the command takes one.
+    private static string? FindUnknown(ParseResult result) =>
+        result.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens).Select(token => token.Value)
+            .Where(IsOption).Concat(result.UnmatchedTokens).FirstOrDefault();
 
-        IEnumerable<string> known = parts[1].StartsWith('-')
+    private static bool IsOption(string word) => word.StartsWith("--", StringComparison.Ordinal);
+
+    private static string DescribeUnknown(string word, string name, Command command)
+    {
+        bool isOption = IsOption(word);
+        IEnumerable<string> known = isOption
             ? command.Options.Select(option => option.Name)
             : command.Subcommands.Select(subcommand => subcommand.Name);
-        return NearestName.Find(parts[1], known) is { } near ? $" Did you mean {near}?" : "";
+        string kind = isOption ? "option" : command.Subcommands.Count > 0 ? "command" : "place for";
+        return $"{name} has no {kind} {word}{(NearestName.Find(word, known) is { } near ? $": did you mean {near}?" : "")}";
     }
-
-    private static bool IsUnrecognized(ParseError error) => error.Message.StartsWith(Unrecognized, StringComparison.Ordinal);
 
     private static int Report(Exception e)
     {
@@ -100,7 +103,7 @@ internal static class Program
 
     // What the library throws when data, a file, the machine or an argument is not as it must be; its messages are made for people.
     private static bool IsExpected(Exception e) =>
-        e is IngotException or IOException or UnauthorizedAccessException or InvalidDataException or FormatException or ArgumentException
+        e is TrainingException or IngotException or IOException or UnauthorizedAccessException or InvalidDataException or FormatException or ArgumentException
             or InsufficientMemoryException or OutOfMemoryException or NotSupportedException
         && e is not (ArgumentNullException or ArgumentOutOfRangeException);
 }

@@ -11,7 +11,7 @@ public static class NearestName
         string plain = Plain(wrong);
         (string? name, int distance) = known.Select(name => (name, EditDistance(plain, Plain(name)))).DefaultIfEmpty((null!, int.MaxValue))
             .MinBy(pair => pair.Item2);
-        return distance <= Math.Max(1, plain.Length / 3) ? name : null;
+        return distance <= Math.Max(2, plain.Length / 3) ? name : null;
     }
 
     private static string Plain(string name) => name.Replace("-", "").Replace("_", "").ToLowerInvariant();

@@ -5,8 +5,15 @@ namespace Ingot.Tests.CommandLine;
 /// <summary>Whatever a user gets wrong before anything starts: exit code 2, one clear line, nothing on stdout, nothing left behind.</summary>
 public sealed class UsageErrorTests : FolderTests
 {
-    [TestCase("trane", "error: Unrecognized command or argument 'trane'. Did you mean train?")]
-    [TestCase("train --maxStep 3", "error: Unrecognized command or argument '--maxStep'. Did you mean --maxSteps?")]
+    [TestCase("trane", "error: ingot has no command trane: did you mean train?")]
+    [TestCase("train --maxStep 3", "error: ingot train has no option --maxStep: did you mean --maxSteps?")]
+    [TestCase("train some.json --per_device_train_batch_size 3",
+        "error: ingot train has no option --per_device_train_batch_size: did you mean --perDeviceTrainBatchSize?")]
+    [TestCase("train some.json other.json", "error: ingot train has no place for other.json")]
+    [TestCase("kernels --jsn", "error: ingot kernels has no option --jsn: did you mean --json?")]
+    [TestCase("bench stop", "error: ingot bench has no command stop: did you mean step?")]
+    [TestCase("bench", "error: Required command was not provided.")]
+    [TestCase("generate --prompt x", "error: Option '--model' is required.")]
     [TestCase("plan --model gpt2-125m", "error: --model does not make a model: model 'gpt2-125m' is not known")]
     [TestCase("plan --model gpt2 --numHiddenLayers 2 --hiddenSize 65 --numAttentionHeads 4 --sequenceLength 8",
         "error: --hiddenSize is 65, which numAttentionHeads 4 does not divide: take 64 or 68, or another number of heads")]
