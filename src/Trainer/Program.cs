@@ -32,6 +32,7 @@ internal static class Program
     {
         var root = new RootCommand("Ingot trains language models on native kernels.")
         {
+            TrainCommand.Create(),
             GenerateCommand.Create(),
             PlanCommand.Create(),
             BenchCommand.Create(),
