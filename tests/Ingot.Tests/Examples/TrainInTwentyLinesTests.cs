@@ -1,0 +1,54 @@
+using System.Diagnostics;
+using System.Text;
+using NUnit.Framework;
+
+namespace Ingot.Tests.Examples;
+
+/// <summary>The example as a process, as a reader of it would start it.</summary>
+public class TrainInTwentyLinesTests
+{
+    [Test]
+    public void ItTrainsAndWrites()
+    {
+        using var folder = new TemporaryDirectory();
+        var text = string.Concat(Enumerable.Range(0, 400).Select(i => $"Line {i} of a text that a small model can learn from.\n"));
+        var (exitCode, output, error) = Run(folder, folder.Write("text.txt", Encoding.UTF8.GetBytes(text)), "3");
+
+        Assert.That(exitCode, Is.Zero, error);
+        Assert.That(output, Does.Match(@"(?m)^step 1/3  loss \d\.\d{3}  [\d,]+ tokens/s$"));
+        Assert.That(output, Does.Match(@"(?m)^validation loss \d\.\d{3}; the model is in runs/twenty-lines/checkpoints/step-00000003$"));
+        // What follows is the model's own, and there is some.
+        Assert.That(output[(output.IndexOf("step-00000003", StringComparison.Ordinal) + 13)..].Trim(), Is.Not.Empty);
+        Assert.That(File.Exists(folder["runs/twenty-lines/report.html"]));
+    }
+
+    [Test]
+    public void ATextThatIsNotThereIsNamed()
+    {
+        using var folder = new TemporaryDirectory();
+        var (exitCode, _, error) = Run(folder, "no-such-text.txt", "3");
+        Assert.That(exitCode, Is.Not.Zero);
+        Assert.That(error, Does.Contain("no-such-text.txt"));
+    }
+
+    private static (int ExitCode, string Output, string Error) Run(TemporaryDirectory folder, params string[] arguments)
+    {
+        var program = Path.Combine(TestContext.CurrentContext.TestDirectory, "TrainInTwentyLines.dll");
+        using var process = Process.Start(new ProcessStartInfo("dotnet", [program, .. arguments])
+        {
+            WorkingDirectory = folder.FullPath,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            Environment = { ["INGOT_CACHE"] = folder["cache"] },
+        })!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(TimeSpan.FromMinutes(5)))
+        {
+            process.Kill(entireProcessTree: true);
+            Assert.Fail($"The example did not end. It wrote:\n{output.Result}\n{error.Result}");
+        }
+
+        return (process.ExitCode, output.Result, error.Result);
+    }
+}
