@@ -14,6 +14,12 @@ public static class Presets
         ["gpt2-774m"] = Gpt2(36, 1280, 20),
         ["gpt2-1.5b"] = Gpt2(48, 1600, 25),
 
+        // nanoGPT's setting for a laptop: characters of tinyshakespeare.
+        ["nanogpt-cpu"] = new Gpt2Config
+        {
+            VocabSize = 65, LayerCount = 4, Embedding = 128, Heads = 4, Positions = 64, ActivationFunction = "gelu",
+        },
+
         // GPT-3 (Brown et al. 2020, table 2.1), in GPT-2's architecture with a context of 2,048.
         ["gpt3-125m"] = Gpt2(12, 768, 12, 2048),
         ["gpt3-350m"] = Gpt2(24, 1024, 16, 2048),
