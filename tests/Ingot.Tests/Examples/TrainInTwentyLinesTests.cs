@@ -15,10 +15,9 @@ public class TrainInTwentyLinesTests
         var (exitCode, output, error) = Run(folder, folder.Write("text.txt", Encoding.UTF8.GetBytes(text)), "3");
 
         Assert.That(exitCode, Is.Zero, error);
-        Assert.That(output, Does.Match(@"(?m)^step 1/3  loss \d\.\d{3}  [\d,]+ tokens/s$"));
-        Assert.That(output, Does.Match(@"(?m)^validation loss \d\.\d{3}; the model is in runs/twenty-lines/checkpoints/step-00000003$"));
-        // What follows is the model's own, and there is some.
-        Assert.That(output[(output.IndexOf("step-00000003", StringComparison.Ordinal) + 13)..].Trim(), Is.Not.Empty);
+        // Steps, then what the model wrote, then where it is.
+        Assert.That(output, Does.Match(@"\A(step \d/3  loss \d\.\d{3}\n)+(?!step)(?s:.*\S.*)\nvalidation loss \d\.\d{3}; "
+            + @"the model is in runs/twenty-lines/checkpoints/step-00000003\n\z"));
         Assert.That(File.Exists(folder["runs/twenty-lines/report.html"]));
     }
 
