@@ -4,6 +4,7 @@ namespace Ingot.Data;
 
 /// <summary>
 /// A file of tokens, mapped into memory: it may be far larger than the memory, opens at once, and all readers share it. Thread-safe.
+/// Nobody may shorten the file while it is open (the system would end the process); to replace it, rename another into its place.
 /// </summary>
 public sealed unsafe class TokenFile : IDisposable
 {

@@ -290,9 +290,7 @@ internal static class TokenizerFiles
         var vocabulary = ReadVocabulary(Required(model, "vocab"));
         var specialTokens = ReadAddedTokens(root, vocabulary);
         var merges = Required(model, "merges").EnumerateArray().Select(merge =>
-            merge.ValueKind == JsonValueKind.Array
-                ? (merge[0].GetString()!, merge[1].GetString()!)
-                : SplitMerge(merge.GetString()!));
+            SplitMerge(merge.ValueKind == JsonValueKind.Array ? string.Join(' ', merge.EnumerateArray()) : merge.ToString()));
         return MakeByteLevelBpe(vocabulary, merges, specialTokens, folder);
     }
 
@@ -406,6 +404,11 @@ internal static class TokenizerFiles
         {
             var content = Required(token, "content").GetString()!;
             var id = Required(token, "id").GetInt32();
+            if (id < 0)
+            {
+                throw new InvalidDataException($"The added token \"{content}\" has the id {id}, not a number from 0 on.");
+            }
+
             foreach (var flag in new[] { "single_word", "lstrip", "rstrip" })
             {
                 if (Optional(token, flag) is { ValueKind: JsonValueKind.True })

@@ -86,7 +86,7 @@ public class TextSourceTests : FolderTests
     {
         var random = new Random(4);
         var tokenizer = ByteLevelBpeTokenizerTests.Trained();
-        for (var i = 0; i < 50; i++)
+        for (var i = 0; i < 15; i++)
         {
             var text = "text " + RandomText.Next(random, 30_000).Replace("\0", "", StringComparison.Ordinal);
             var source = TextSource.Open(Write("a.txt", text), pieceSize: 1000);

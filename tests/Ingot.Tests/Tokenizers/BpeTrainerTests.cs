@@ -99,11 +99,11 @@ public class BpeTrainerTests
     }
 
     [Test]
-    public void AWordOfAMegabyteIsNoTrouble()
+    public void AVeryLongWordIsNoTrouble()
     {
         var random = new Random(3);
-        var word = string.Concat(Enumerable.Range(0, 1 << 20).Select(_ => (char)('a' + random.Next(26))));
-        var tokenizer = BpeTrainer.Train([word, new string('-', 1 << 20)], 1000);
+        var word = string.Concat(Enumerable.Range(0, 1 << 18).Select(_ => (char)('a' + random.Next(26))));
+        var tokenizer = BpeTrainer.Train([word, new string('-', 1 << 18)], 1000);
         Assert.That(tokenizer.VocabularySize, Is.EqualTo(1000));
         Assert.That(tokenizer.Decode(tokenizer.Encode(word)), Is.EqualTo(word));
     }

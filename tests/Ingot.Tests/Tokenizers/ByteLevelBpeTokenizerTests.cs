@@ -119,7 +119,7 @@ public class ByteLevelBpeTokenizerTests
     public void ALongRunWithoutWhiteSpaceIsNoTrouble()
     {
         var tokenizer = Trained();
-        foreach (var text in new[] { new string('a', 1 << 20), string.Concat(Enumerable.Repeat("漢字", 1 << 18)), new string(' ', 1 << 20) })
+        foreach (var text in new[] { new string('a', 1 << 18), string.Concat(Enumerable.Repeat("漢字", 1 << 16)), new string(' ', 1 << 18) })
         {
             Assert.That(tokenizer.Decode(tokenizer.Encode(text)), Is.EqualTo(text));
         }
@@ -129,7 +129,7 @@ public class ByteLevelBpeTokenizerTests
     public void MoreWordsThanTheCacheHoldsComeOutRight()
     {
         var tokenizer = Trained();
-        var text = string.Concat(Enumerable.Range(0, 600_000).Select(i => $" {i:x}{i * 7919L:x}{i:x}{i:x}{i:x}"));
+        var text = string.Concat(Enumerable.Range(0, 290_000).Select(i => $" {i:d21}{i * 7919L:d21}{i:d21}"));
         Assert.That(tokenizer.Decode(tokenizer.Encode(text)), Is.EqualTo(text));
     }
 

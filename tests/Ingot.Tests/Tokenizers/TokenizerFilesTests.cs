@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using Ingot.Tokenizers;
 using NUnit.Framework;
@@ -90,6 +91,10 @@ public class TokenizerFilesTests : FolderTests
     [TestCase("""{"model": {"type": "BPE", "vocab": {}, "merges": {}}}""", "tokenizer.json", "not a tokenizer")]
     [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a x"]}}""", "\"x\"", "not in the vocabulary")]
     [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a"]}}""", "\"a\"", "two tokens")]
+    [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [["a"]]}}""", "\"a\"", "two tokens")]
+    [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [["a", null]]}}""", "\"a \"", "two tokens")]
+    [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [7]}}""", "\"7\"", "two tokens")]
+    [TestCase("""{"added_tokens": [{"id": -1, "content": "<|endoftext|>"}]}""", "<|endoftext|>", "-1")]
     [TestCase("""{"added_tokens": [{"id": 5, "content": "<|endoftext|>"}]}""", "<|endoftext|>", "5")]
     [TestCase("""{"added_tokens": [{"id": 0, "content": "<|endoftext|>", "lstrip": true}]}""", "<|endoftext|>", "lstrip")]
     public void WhatIsNotSupportedIsNamed(string change, string what, string value)
@@ -124,6 +129,50 @@ public class TokenizerFilesTests : FolderTests
     {
         Write("tokenizer.json", content);
         Assert.That(() => Tokenizer.Load(Folder), Throws.TypeOf<InvalidDataException>().With.Message.Contains(In("tokenizer.json")));
+    }
+
+    [Test]
+    public void ARandomlyDamagedFileIsAnErrorOrStillATokenizer()
+    {
+        ByteLevelBpeTokenizerTests.Trained().Save(Folder);
+        var good = File.ReadAllBytes(In("tokenizer.json"));
+        var random = new Random(7);
+        var errors = 0;
+        for (var i = 0; i < 1000; i++)
+        {
+            // A changed byte, a swapped pair of lines, or an end cut off.
+            var bad = (byte[])good.Clone();
+            var at = random.Next(bad.Length);
+            switch (i % 3)
+            {
+                case 0:
+                    bad[at] = (byte)random.Next(256);
+                    break;
+                case 1:
+                    var lines = Encoding.UTF8.GetString(good).Split('\n');
+                    var (a, b) = (random.Next(lines.Length), random.Next(lines.Length));
+                    (lines[a], lines[b]) = (lines[b], lines[a]);
+                    bad = Encoding.UTF8.GetBytes(string.Join('\n', lines));
+                    break;
+                default:
+                    bad = bad[..at];
+                    break;
+            }
+
+            Write("tokenizer.json", bad);
+            try
+            {
+                var tokenizer = Tokenizer.Load(Folder);
+                Assert.That(tokenizer.Decode(tokenizer.Encode("the quick brown")), Is.EqualTo("the quick brown"));
+            }
+            catch (InvalidDataException e)
+            {
+                Assert.That(e.Message, Does.Contain(In("tokenizer.json")));
+                errors++;
+            }
+        }
+
+        Assert.That(errors, Is.GreaterThan(400));
     }
 
     [Test]
