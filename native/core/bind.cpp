@@ -113,8 +113,9 @@ void check_bounds(const std::string& name, const ingot_operand& o, uint64_t size
     if (overflow) invalid(format("%s is larger than 64-bit sizes can say", name.c_str()));
     const uint64_t needed = empty ? 0 : static_cast<uint64_t>(end);
     if (o.offset > size || needed > size - o.offset)
-        invalid(format("%s ends at byte %llu of its buffer, which has %llu bytes", name.c_str(),
-                       static_cast<unsigned long long>(o.offset + needed), static_cast<unsigned long long>(size)));
+        invalid(format("%s reaches over %llu bytes from offset %llu of its buffer, which has %llu bytes", name.c_str(),
+                       static_cast<unsigned long long>(needed), static_cast<unsigned long long>(o.offset),
+                       static_cast<unsigned long long>(size)));
 }
 
 /// The operand at its address. Strides that lead nowhere (a dimension of length 1, or no elements at all) are set to
