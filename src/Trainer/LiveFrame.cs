@@ -36,7 +36,8 @@ internal sealed class LiveFrame(IAnsiConsole console)
         console.Profile.Out.Writer.Flush();
     }
 
-    private List<SegmentLine> Lines(IRenderable renderable, int width) => Segment.SplitLines(renderable.Render(RenderOptions.Create(console), width), width);
+    private List<SegmentLine> Lines(IRenderable renderable, int width) =>
+        Segment.SplitLines(renderable.Render(RenderOptions.Create(console), width), width);
 
     private void Append(StringBuilder text, IEnumerable<SegmentLine> lines)
     {

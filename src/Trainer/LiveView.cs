@@ -163,7 +163,8 @@ internal sealed class LiveView : ConsoleView
     private Markup Heading()
     {
         var start = _start!;
-        return new Markup($"[bold]{Markup.Escape(start.RunName)}[/] [grey]{Markup.Escape(Start(start, " · "))}[/]") { Overflow = Overflow.Ellipsis };
+        var facts = Markup.Escape(Start(start, " · "));
+        return new Markup($"[bold]{Markup.Escape(start.RunName)}[/] [grey]{facts}[/]") { Overflow = Overflow.Ellipsis };
     }
 
     private Markup Progress(StepReport step)

@@ -9,7 +9,9 @@ public sealed class CheckpointFile
 
     /// <summary>A file that a callback writes.</summary>
     /// <param name="name">Name within the checkpoint's folder, without directories.</param>
-    /// <param name="length">Bytes that <paramref name="write"/> will write, known before it does so that a full disk is found in time.</param>
+    /// <param name="length">
+    /// Bytes that <paramref name="write"/> will write, known before it does so that a full disk is found in time.
+    /// </param>
     /// <param name="write">Writes the content; may be called on another thread.</param>
     /// <exception cref="ArgumentException">The name is not a plain file name, or the store's own.</exception>
     public CheckpointFile(string name, long length, Action<Stream> write)
@@ -19,7 +21,9 @@ public sealed class CheckpointFile
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         ArgumentNullException.ThrowIfNull(write);
         if (name != Path.GetFileName(name) || name is "." or ".." or CheckpointManifest.FileName)
-            throw new ArgumentException($"'{name}' cannot be a file of a checkpoint: plain names other than '{CheckpointManifest.FileName}' can.", nameof(name));
+            throw new ArgumentException(
+                $"'{name}' cannot be a file of a checkpoint: plain names other than '{CheckpointManifest.FileName}' can.",
+                nameof(name));
     }
 
     private CheckpointFile(Action<Stream> write, string name, long length) => (Name, Length, _write) = (name, length, write);
@@ -40,7 +44,8 @@ public sealed class CheckpointFile
     /// <param name="name">Name within the checkpoint's folder.</param>
     /// <param name="bytes">The content.</param>
     /// <returns>The file.</returns>
-    public static CheckpointFile Bytes(string name, ReadOnlyMemory<byte> bytes) => new(name, bytes.Length, stream => stream.Write(bytes.Span));
+    public static CheckpointFile Bytes(string name, ReadOnlyMemory<byte> bytes) =>
+        new(name, bytes.Length, stream => stream.Write(bytes.Span));
 
     /// <summary>A safetensors file with the metadata that Hugging Face's libraries ask for.</summary>
     /// <param name="name">Name within the checkpoint's folder.</param>

@@ -13,7 +13,12 @@ namespace Ingot.Checkpoints;
 /// runs at the speed of memory on every CPU, where SHA-256 without SHA instructions (most servers before 2019) is slower than an NVMe
 /// disk. <c>xxhsum -H2</c> prints the same value.
 /// </remarks>
-internal sealed record CheckpointManifest(int Version, long Step, DateTime CreatedUtc, double? EvalLoss, IReadOnlyList<CheckpointManifest.Entry> Files)
+internal sealed record CheckpointManifest(
+    int Version,
+    long Step,
+    DateTime CreatedUtc,
+    double? EvalLoss,
+    IReadOnlyList<CheckpointManifest.Entry> Files)
 {
     public const string FileName = "manifest.json";
 
@@ -34,7 +39,7 @@ internal sealed record CheckpointManifest(int Version, long Step, DateTime Creat
         {
             var bytes = File.ReadAllBytes(Path.Combine(folder, FileName));
             var manifest = JsonSerializer.Deserialize(bytes, CheckpointJson.Default.CheckpointManifest);
-            if (manifest?.Files is null || manifest.Files.Count == 0 || manifest.Files.Any(entry => entry?.Name is null || entry.Xxh128 is null))
+            if (manifest?.Files is not { Count: > 0 } files || files.Any(entry => entry?.Name is null || entry.Xxh128 is null))
                 return (null, $"{FileName} is incomplete");
             if (manifest.Version != CurrentVersion)
                 return (null, $"{FileName} is of version {manifest.Version}, this program reads {CurrentVersion}");
@@ -59,7 +64,8 @@ internal sealed record CheckpointManifest(int Version, long Step, DateTime Creat
         {
             try
             {
-                using var stream = new FileStream(Path.Combine(folder, entry.Name), FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+                var path = Path.Combine(folder, entry.Name);
+                using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
                 if (stream.Length != entry.Bytes)
                     return $"{entry.Name} has {stream.Length:N0} bytes instead of {entry.Bytes:N0}";
                 var hash = new XxHash128();

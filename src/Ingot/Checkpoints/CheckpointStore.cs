@@ -87,7 +87,9 @@ public sealed class CheckpointStore
             .Select(path => StepOf(Path.GetFileName(path))).OfType<long>().Order()]
         : [];
 
-    /// <summary>The newest checkpoint whose every file is as it was written. Worse ones are named, skipped and left for the user to see.</summary>
+    /// <summary>
+    /// The newest checkpoint whose every file is as it was written. Worse ones are named, skipped and left for the user to see.
+    /// </summary>
     /// <param name="onWarning">Told of each checkpoint that is skipped, and why.</param>
     /// <returns>The checkpoint, or null when there is none.</returns>
     public Checkpoint? FindLatestValid(Action<string>? onWarning = null)
@@ -144,7 +146,9 @@ public sealed class CheckpointStore
     /// <param name="files">What it holds.</param>
     /// <param name="evalLoss">Validation loss at that step, by which the best checkpoint is chosen; null when it was not evaluated.</param>
     /// <returns>The checkpoint.</returns>
-    /// <exception cref="CheckpointException">The disk is full or failed; nothing of the new checkpoint is left, older ones are intact.</exception>
+    /// <exception cref="CheckpointException">
+    /// The disk is full or failed; nothing of the new checkpoint is left, older ones are intact.
+    /// </exception>
     public Checkpoint Save(long step, IReadOnlyList<CheckpointFile> files, double? evalLoss = null)
     {
         ArgumentNullException.ThrowIfNull(files);
@@ -183,7 +187,9 @@ public sealed class CheckpointStore
     private static string NameOf(long step) => Prefix + step.ToString("D8", CultureInfo.InvariantCulture);
 
     private static long? StepOf(string name) =>
-        long.TryParse(name.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var step) && name == NameOf(step) ? step : null;
+        long.TryParse(name.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var step) && name == NameOf(step)
+            ? step
+            : null;
 
     private static void WriteFolder(string folder, long step, IReadOnlyList<CheckpointFile> files, double? evalLoss)
     {
@@ -203,7 +209,11 @@ public sealed class CheckpointStore
         using var stream = new HashingStream(Path.Combine(folder, file.Name));
         file.WriteTo(stream);
         if (stream.Length != file.Length)
-            throw new InvalidOperationException($"The writer of '{file.Name}' announced {file.Length:N0} bytes and wrote {stream.Length:N0}.");
+        {
+            throw new InvalidOperationException(
+                $"The writer of '{file.Name}' announced {file.Length:N0} bytes and wrote {stream.Length:N0}.");
+        }
+
         stream.FlushToDisk();
         return new CheckpointManifest.Entry(file.Name, file.Length, CheckpointManifest.Format(stream.Hash));
     }
@@ -244,7 +254,9 @@ public sealed class CheckpointStore
             TryDelete(doomed);
     }
 
-    /// <summary>Points the link at the best checkpoint. It is for people; the manifests are what counts, so a failure is no error.</summary>
+    /// <summary>
+    /// Points the link at the best checkpoint. It is for people; the manifests are what counts, so a failure is no error.
+    /// </summary>
     private void LinkBest()
     {
         var link = Path.Combine(Directory, BestLink);
@@ -271,7 +283,9 @@ public sealed class CheckpointStore
             var name = Path.GetFileName(path);
             if (name.StartsWith(Replaced + Prefix, StringComparison.Ordinal))
                 PutBack(path);
-            else if (name.StartsWith(Writing + Prefix, StringComparison.Ordinal) || name.StartsWith(Deleting + Prefix, StringComparison.Ordinal))
+            else if (name.StartsWith(Writing + Prefix, StringComparison.Ordinal))
+                TryDelete(path);
+            else if (name.StartsWith(Deleting + Prefix, StringComparison.Ordinal))
                 TryDelete(path);
         }
 
@@ -279,7 +293,8 @@ public sealed class CheckpointStore
     }
 
     /// <summary>
-    /// Ends a replacement that stopped between its two renames: the old checkpoint is still what the run has, unless the new one is in place.
+    /// Ends a replacement that stopped between its two renames: the old checkpoint is still what the run has, unless the new one is in
+    /// place.
     /// </summary>
     private void PutBack(string replaced)
     {
@@ -309,7 +324,7 @@ public sealed class CheckpointStore
 
     private CheckpointException Failure(long step, long needed, Exception? cause)
     {
-        var space = FreeSpace() is { } free ? $"{Megabytes(needed)} are needed, {Megabytes(free)} are free" : $"{Megabytes(needed)} are needed";
+        var space = $"{Megabytes(needed)} are needed{(FreeSpace() is { } free ? $", {Megabytes(free)} are free" : "")}";
         var newest = Steps() is { Count: > 0 } steps
             ? $"The checkpoints before it are intact, the newest is '{NameOf(steps[^1])}'"
             : "There is no earlier checkpoint";

@@ -98,7 +98,10 @@ public sealed class CheckpointWriter : IDisposable
         }
     }
 
-    /// <summary>Waits for the save in flight, drops its result and frees the copy's memory. Call <see cref="WaitAsync"/> first to hear of errors.</summary>
+    /// <summary>
+    /// Waits for the save in flight, drops its result and frees the copy's memory. Call <see cref="WaitAsync"/> first to hear of
+    /// errors.
+    /// </summary>
     public void Dispose()
     {
         _save?.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).Wait();
@@ -107,7 +110,9 @@ public sealed class CheckpointWriter : IDisposable
     }
 }
 
-/// <summary>A copy of the training state on its way to the disk. Its memory belongs to the <see cref="CheckpointWriter"/> that gave it.</summary>
+/// <summary>
+/// A copy of the training state on its way to the disk. Its memory belongs to the <see cref="CheckpointWriter"/> that gave it.
+/// </summary>
 public sealed unsafe class CheckpointSnapshot : IDisposable
 {
     /// <summary>Tensors begin at multiples of a cache line, for the copy's sake.</summary>

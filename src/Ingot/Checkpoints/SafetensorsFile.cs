@@ -26,7 +26,13 @@ public sealed unsafe class SafetensorsFile : IDisposable
         Metadata = header.Metadata;
         if (length > dataOffset)
         {
-            _map = MemoryMappedFile.CreateFromFile(handle, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+            _map = MemoryMappedFile.CreateFromFile(
+                handle,
+                null,
+                0,
+                MemoryMappedFileAccess.Read,
+                HandleInheritability.None,
+                leaveOpen: true);
             _view = _map.CreateViewAccessor(0, 0, MemoryMappedFileAccess.Read);
             byte* start = null;
             _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
@@ -77,10 +83,14 @@ public sealed unsafe class SafetensorsFile : IDisposable
             ReadExactly(handle, 0, prefix, path);
             var headerLength = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
             if (headerLength > SafetensorsHeader.MaximumLength)
-                throw SafetensorsHeader.Bad(path, $"its header claims {headerLength:N0} bytes; the format allows {SafetensorsHeader.MaximumLength:N0}");
+                throw SafetensorsHeader.Bad(
+                    path,
+                    $"its header claims {headerLength:N0} bytes; the format allows {SafetensorsHeader.MaximumLength:N0}");
             var dataOffset = 8 + (long)headerLength;
             if (dataOffset > length)
-                throw SafetensorsHeader.Bad(path, $"its header claims {headerLength:N0} bytes, the file has {length - 8:N0} after the length");
+                throw SafetensorsHeader.Bad(
+                    path,
+                    $"its header claims {headerLength:N0} bytes, the file has {length - 8:N0} after the length");
             var json = new byte[(int)headerLength];
             ReadExactly(handle, 8, json, path);
             return new SafetensorsFile(path, handle, SafetensorsHeader.Parse(json, length - dataOffset, path), dataOffset, length);
@@ -180,7 +190,9 @@ public sealed unsafe class SafetensorsTensor
     public void CopyTo(long offset, Span<byte> destination)
     {
         if (offset < 0 || offset > Length - destination.Length)
-            throw new ArgumentOutOfRangeException(nameof(offset), $"Bytes {offset:N0} to {offset + destination.Length:N0} of tensor '{Name}' ({Length:N0} bytes).");
+            throw new ArgumentOutOfRangeException(
+                nameof(offset),
+                $"Bytes {offset:N0} to {offset + destination.Length:N0} of tensor '{Name}' ({Length:N0} bytes).");
         _file.Read(_entry.Begin + offset, destination);
     }
 

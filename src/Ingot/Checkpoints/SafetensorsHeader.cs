@@ -111,7 +111,11 @@ internal sealed class SafetensorsHeader
 
         var padded = (buffer.WrittenCount + 7) / 8 * 8;
         if (padded > MaximumLength)
-            throw new ArgumentException($"The header of {ordered.Count:N0} tensors takes {padded:N0} bytes; safetensors allows {MaximumLength:N0}.");
+        {
+            throw new ArgumentException(
+                $"The header of {ordered.Count:N0} tensors takes {padded:N0} bytes; safetensors allows {MaximumLength:N0}.");
+        }
+
         var head = new byte[8 + padded];
         BinaryPrimitives.WriteUInt64LittleEndian(head, (ulong)padded);
         buffer.WrittenSpan.CopyTo(head.AsSpan(8));

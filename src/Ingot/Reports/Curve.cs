@@ -21,7 +21,8 @@ internal sealed class Curve
         /// <summary>Mean of its finite values; NaN when it has none.</summary>
         public double Mean => Finite == 0 ? double.NaN : Sum / Finite;
 
-        public static Bucket Of(double x, double y) => double.IsFinite(y) ? new(1, 1, x, x, y, y, y) : new(1, 0, x, x, double.NaN, double.NaN, 0);
+        public static Bucket Of(double x, double y) =>
+            double.IsFinite(y) ? new(1, 1, x, x, y, y, y) : new(1, 0, x, x, double.NaN, double.NaN, 0);
 
         public Bucket With(Bucket next) => new(
             Points + next.Points,

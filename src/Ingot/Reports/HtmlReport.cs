@@ -81,10 +81,18 @@ public static class HtmlReport
         var (start, end) = (summary.Start, summary.End);
         page.Append("<section class=tiles>\n");
         if (end.EvalLoss is { } evalLoss)
-            Tile(page, "Validation loss", evalLoss.ToString("0.0000", CultureInfo.InvariantCulture), $"perplexity {Axis.Short(Math.Exp(evalLoss))}");
+            Tile(
+                page,
+                "Validation loss",
+                evalLoss.ToString("0.0000", CultureInfo.InvariantCulture),
+                $"perplexity {Axis.Short(Math.Exp(evalLoss))}");
         if (end.EvalBitsPerByte is { } bits)
             Tile(page, "Bits per byte", bits.ToString("0.000", CultureInfo.InvariantCulture), "validation");
-        Tile(page, "Training loss", double.IsFinite(end.Loss) ? end.Loss.ToString("0.0000", CultureInfo.InvariantCulture) : "–", "last step");
+        Tile(
+            page,
+            "Training loss",
+            double.IsFinite(end.Loss) ? end.Loss.ToString("0.0000", CultureInfo.InvariantCulture) : "–",
+            "last step");
         Tile(page, "Steps", Number(end.Step), start.TotalSteps > 0 ? $"of {Number(start.TotalSteps)}" : "");
         Tile(page, "Tokens", Axis.Short(end.Tokens), $"{Number(start.TokensPerStep)} a step");
         Tile(page, "Time", Duration(end.Elapsed), "of training");
@@ -118,7 +126,10 @@ public static class HtmlReport
             : $"{Number(skipped)} logged {(skipped == 1 ? "step was" : "steps were")} skipped: loss or gradient not finite, or an outlier.";
         const double Smoothing = 0.012;
         page.Append("<section class=charts>\n<div class=wide>\n");
-        page.Append(SvgChart.Figure(new("Loss", "nats per token", loss, "training, smoothed", Smoothing, evalLoss, "validation", Note: note), 1000, 360));
+        page.Append(SvgChart.Figure(
+            new("Loss", "nats per token", loss, "training, smoothed", Smoothing, evalLoss, "validation", Note: note),
+            1000,
+            360));
         page.Append("</div>\n");
         page.Append(SvgChart.Figure(new("Learning rate", "", learningRate, "", 0, FromZero: true), 330, 215));
         page.Append(SvgChart.Figure(new("Gradient norm", "before clipping", gradNorm, "", Smoothing, FromZero: true), 330, 215));
@@ -133,7 +144,9 @@ public static class HtmlReport
         page.Append("<section class=samples>\n<h2>Samples</h2>\n");
         var shown = Math.Min(samples.Count, MaximumSamples);
         if (shown < samples.Count)
-            page.Append(CultureInfo.InvariantCulture, $"<p class=note>{Number(shown)} of {Number(samples.Count)}; samples.jsonl has all.</p>\n");
+            page.Append(
+                CultureInfo.InvariantCulture,
+                $"<p class=note>{Number(shown)} of {Number(samples.Count)}; samples.jsonl has all.</p>\n");
         for (var i = 0; i < shown; i++)
         {
             var sample = samples[shown == 1 ? 0 : (int)((long)i * (samples.Count - 1) / (shown - 1))];
@@ -159,7 +172,9 @@ public static class HtmlReport
     private static void Foot(StringBuilder page, RunSummary summary)
     {
         var facts = summary.Environment.Select(pair => $"{Escape(pair.Key)} {Escape(pair.Value)}");
-        page.Append("<footer>").AppendJoin(" · ", facts.Prepend(summary.Written.ToString("yyyy-MM-dd HH:mm zzz", CultureInfo.InvariantCulture)));
+        page.Append("<footer>").AppendJoin(
+            " · ",
+            facts.Prepend(summary.Written.ToString("yyyy-MM-dd HH:mm zzz", CultureInfo.InvariantCulture)));
         page.Append("</footer>\n");
     }
 
@@ -183,12 +198,15 @@ public static class HtmlReport
     }
 
     private const string Style = """
-        :root{--page:#f6f7f9;--card:#fff;--text:#1c2330;--muted:#667085;--line:#e4e7ec;--main:#2563eb;--points:#d9480f;--good:#067647;--goodback:#dcfae6;
+        :root{--page:#f6f7f9;--card:#fff;--text:#1c2330;--muted:#667085;--line:#e4e7ec;--main:#2563eb;--points:#d9480f;
+        --good:#067647;--goodback:#dcfae6;
         --warn:#b54708;--warnback:#fef0c7;--mark:#dbe7ff}
-        @media (prefers-color-scheme:dark){:root{--page:#12151b;--card:#1b2029;--text:#e6e9ef;--muted:#98a2b3;--line:#2d3440;--main:#6ea0ff;--points:#ff9a5c;
+        @media (prefers-color-scheme:dark){:root{--page:#12151b;--card:#1b2029;--text:#e6e9ef;--muted:#98a2b3;--line:#2d3440;--main:#6ea0ff;
+        --points:#ff9a5c;
         --good:#75e0a7;--goodback:#0d3b26;--warn:#fec84b;--warnback:#45290b;--mark:#263a63}}
         *{box-sizing:border-box}
-        body{margin:0;background:var(--page);color:var(--text);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
+        body{margin:0;background:var(--page);color:var(--text);
+        font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
         main{max-width:1080px;margin:0 auto;padding:32px 20px 48px}
         h1{font-size:28px;line-height:1.2;margin:0 0 6px;overflow-wrap:anywhere}
         h2{font-size:17px;margin:0 0 12px}
@@ -231,7 +249,8 @@ public static class HtmlReport
         rect.hover:hover{fill-opacity:.08}
         .samples{margin-bottom:28px}
         article{padding:12px 16px;margin-bottom:10px}
-        pre{margin:0;font:13.5px/1.5 ui-monospace,"Cascadia Mono","DejaVu Sans Mono",Menlo,monospace;white-space:pre-wrap;overflow-wrap:anywhere;max-height:24em;overflow:auto}
+        pre{margin:0;font:13.5px/1.5 ui-monospace,"Cascadia Mono","DejaVu Sans Mono",Menlo,monospace;
+        white-space:pre-wrap;overflow-wrap:anywhere;max-height:24em;overflow:auto}
         mark{background:var(--mark);color:inherit;border-radius:3px;padding:0 1px}
         .tables{display:grid;grid-template-columns:repeat(auto-fit,minmax(310px,1fr));gap:12px;align-items:start}
         .tables section{padding:16px;min-width:0}
@@ -242,7 +261,8 @@ public static class HtmlReport
         td{overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
         footer{margin-top:24px;color:var(--muted);font-size:13px}
         @media print{:root{--page:#fff;--card:#fff;--text:#000;--muted:#555;--line:#ccc;--main:#1d4ed8;--points:#c2410c;--mark:#e6edff}
-        body{font-size:12px}main{max-width:none;padding:0}figure,.tile,article,tr{break-inside:avoid}h2{break-after:avoid}pre{max-height:none}
+        body{font-size:12px}main{max-width:none;padding:0}
+        figure,.tile,article,tr{break-inside:avoid}h2{break-after:avoid}pre{max-height:none}
         .charts{grid-template-columns:repeat(3,1fr)}.tiles{grid-template-columns:repeat(5,1fr)}}
         """;
 }

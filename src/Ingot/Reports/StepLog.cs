@@ -79,7 +79,8 @@ public sealed class StepLog<T> : IDisposable
         }
     }
 
-    private static void KeepUpTo(string path, JsonTypeInfo<T> type, Func<T, long> stepOf, long lastStep) => DurableFile.Write(path, stream =>
+    private static void KeepUpTo(string path, JsonTypeInfo<T> type, Func<T, long> stepOf, long lastStep) =>
+        DurableFile.Write(path, stream =>
     {
         using var writer = new StreamWriter(stream, leaveOpen: true) { NewLine = "\n" };
         foreach (var line in File.ReadLines(path))

@@ -85,7 +85,9 @@ internal sealed class SvgChart
     {
         var smooth = content.Smoothing > 0 ? content.Main.Smooth(content.Smoothing).ToList() : [];
         SetAxes(content, points, smooth);
-        _svg.Append(CultureInfo.InvariantCulture, $"<svg viewBox=\"0 0 {F(_width)} {F(_height)}\" role=\"img\" aria-label=\"{Escape(content.Title)}\">\n");
+        _svg.Append(
+            CultureInfo.InvariantCulture,
+            $"<svg viewBox=\"0 0 {F(_width)} {F(_height)}\" role=\"img\" aria-label=\"{Escape(content.Title)}\">\n");
         DrawGrid();
         // A nested svg clips what is off the scale.
         var (width, height) = (_width - Left - Right + (2 * Air), _height - Top - Bottom + (2 * Air));
@@ -124,8 +126,8 @@ internal sealed class SvgChart
     private void SetAxes(Content content, Curve? points, List<(double X, double Y)> smooth)
     {
         var finite = content.Main.Buckets.Where(bucket => bucket.Finite > 0).ToList();
-        var fixedValues = smooth.Select(point => point.Y)
-            .Concat(points?.Buckets.Where(bucket => bucket.Finite > 0).SelectMany(bucket => (double[])[bucket.Minimum, bucket.Maximum]) ?? []).ToList();
+        var dots = points?.Buckets.Where(bucket => bucket.Finite > 0) ?? [];
+        var fixedValues = smooth.Select(point => point.Y).Concat(dots.SelectMany(dot => (double[])[dot.Minimum, dot.Maximum])).ToList();
         var low = finite.Select(bucket => bucket.Minimum).Order().ToList();
         var high = finite.Select(bucket => bucket.Maximum).Order().ToList();
         if (content.Smoothing > 0 && high.Count >= 20)
@@ -163,7 +165,9 @@ internal sealed class SvgChart
         }
 
         _svg.Append(CultureInfo.InvariantCulture, $"<path class=\"axis\" d=\"M{F(Left)} {F(bottom)}H{F(_width - Right)}\"/>");
-        _svg.Append(CultureInfo.InvariantCulture, $"<text class=\"x\" x=\"{F(Left + ((_width - Left - Right) / 2))}\" y=\"{F(_height - 4)}\">step</text>\n");
+        _svg.Append(
+            CultureInfo.InvariantCulture,
+            $"<text class=\"x\" x=\"{F(Left + ((_width - Left - Right) / 2))}\" y=\"{F(_height - 4)}\">step</text>\n");
     }
 
     /// <summary>A line that breaks where values are missing; a value between two gaps becomes a dot.</summary>
@@ -233,7 +237,8 @@ internal sealed class SvgChart
                 continue;
             var (from, to) = (X(all.FirstX), X(all.LastX));
             var steps = all.FirstX == all.LastX ? $"step {all.FirstX:#,0}" : $"steps {all.FirstX:#,0} to {all.LastX:#,0}";
-            var values = all.Finite == 1 ? Axis.Compact(all.Mean) : $"mean {Axis.Compact(all.Mean)}, {Axis.Compact(all.Minimum)} to {Axis.Compact(all.Maximum)}";
+            var mean = Axis.Compact(all.Mean);
+            var values = all.Finite == 1 ? mean : $"mean {mean}, {Axis.Compact(all.Minimum)} to {Axis.Compact(all.Maximum)}";
             _svg.Append(
                 CultureInfo.InvariantCulture,
                 $"<rect class=\"hover\" x=\"{F(from - 2)}\" y=\"0\" width=\"{F(to - from + 4)}\" height=\"{F(_height - Top - Bottom)}\">"

@@ -33,9 +33,9 @@ public sealed class TensorBoardWriter : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(directory);
         _time = time ?? TimeProvider.System;
         Directory.CreateDirectory(directory);
-        FilePath = Path.Combine(directory, string.Create(
-            CultureInfo.InvariantCulture,
-            $"events.out.tfevents.{_time.GetUtcNow().ToUnixTimeSeconds():D10}.{Environment.MachineName}.{Environment.ProcessId}.{Interlocked.Increment(ref _files) - 1}"));
+        var seconds = _time.GetUtcNow().ToUnixTimeSeconds().ToString("D10", CultureInfo.InvariantCulture);
+        var file = Interlocked.Increment(ref _files) - 1;
+        FilePath = Path.Combine(directory, $"events.out.tfevents.{seconds}.{Environment.MachineName}.{Environment.ProcessId}.{file}");
         _file = new FileStream(FilePath, FileMode.CreateNew, FileAccess.Write, FileShare.ReadWrite);
 
         BeginEvent(0);

@@ -37,7 +37,9 @@ public interface ITrainingObserver
     {
     }
 
-    /// <summary>Called with something that a user should know but that does not end the run: a skipped step, a corrupt checkpoint.</summary>
+    /// <summary>
+    /// Called with something that a user should know but that does not end the run: a skipped step, a corrupt checkpoint.
+    /// </summary>
     /// <param name="message">One sentence or two for people.</param>
     void OnWarning(string message)
     {

@@ -101,7 +101,8 @@ public sealed class RunDirectory : IDisposable
     /// <summary>Opens the samples to append to them and removes what lies after a step.</summary>
     /// <param name="lastStep">Step from which the run goes on; 0 for a new run.</param>
     /// <returns>The log.</returns>
-    public StepLog<SampleReport> OpenSamples(long lastStep = 0) => new(SamplesPath, ReportJson.Lines.SampleReport, sample => sample.Step, lastStep);
+    public StepLog<SampleReport> OpenSamples(long lastStep = 0) =>
+        new(SamplesPath, ReportJson.Lines.SampleReport, sample => sample.Step, lastStep);
 
     /// <summary>Reads the samples lazily, in the order of the file.</summary>
     /// <returns>The samples.</returns>
@@ -160,7 +161,8 @@ public sealed class RunDirectory : IDisposable
         if (first is null)
             return;
         throw new IOException(HoldsRun(path)
-            ? $"'{path}' already holds a run. Continue it with --resume {path}, give another --outputDir, or replace it with --overwriteOutputDir."
+            ? $"'{path}' already holds a run. Continue it with --resume {path}, give another --outputDir, or replace it with "
+                + "--overwriteOutputDir."
             : $"'{path}' is not empty: it holds '{first}'. Give another --outputDir, or use it all the same with --overwriteOutputDir.");
     }
 

@@ -37,8 +37,18 @@ public sealed class CheckpointStoreTests
         Assert.That(model.Metadata["format"], Is.EqualTo("pt"));
     }
 
+    /// <summary>The hash is the one that the command xxhsum -H2 prints.</summary>
     [Test]
-    public void ACorruptOrTruncatedFileIsNamedAndTheCheckpointBeforeIsUsed([ValueSource(nameof(FileNames))] string file, [Values] Damage damage)
+    public void TheManifestCanBeCheckedWithoutIngot()
+    {
+        var saved = CheckpointStore.Open(_directory.FullPath).Save(1, [CheckpointFile.Text("a", "hello")]);
+        Assert.That(File.ReadAllText(Path.Combine(saved.Path, "manifest.json")), Does.Contain("b5e9c1ad071b3e7fc779cfaa5e523818"));
+    }
+
+    [Test]
+    public void ACorruptOrTruncatedFileIsNamedAndTheCheckpointBeforeIsUsed(
+        [ValueSource(nameof(FileNames))] string file,
+        [Values] Damage damage)
     {
         var store = CheckpointStore.Open(_directory.FullPath);
         Save(store, 1);
@@ -114,7 +124,9 @@ public sealed class CheckpointStoreTests
         Assert.That(reader.FindLatestValid(Assert.Fail), Is.Null, "a reader changes nothing");
 
         store = CheckpointStore.Open(_directory.FullPath);
-        Assert.That(Directory.GetDirectories(_directory.FullPath).Select(Path.GetFileName), Is.EquivalentTo((string[])["step-00000003", ".mine"]));
+        Assert.That(
+            Directory.GetDirectories(_directory.FullPath).Select(Path.GetFileName),
+            Is.EquivalentTo((string[])["step-00000003", ".mine"]));
         Assert.That(store.FindLatestValid(Assert.Fail)?.Step, Is.EqualTo(3));
     }
 
@@ -123,9 +135,15 @@ public sealed class CheckpointStoreTests
     {
         var store = CheckpointStore.Open(_directory.FullPath);
         Save(store, 1);
-        var error = Assert.Throws<CheckpointException>(() => store.Save(2, [new CheckpointFile("a", 1, _ => throw new IOException("The disk is on fire"))]))!;
-        Assert.That(error.Message, Does.Contain("step-00000002").And.Contain("The disk is on fire").And.Contain("newest is 'step-00000001'"));
-        Assert.That(() => store.Save(2, [new CheckpointFile("a", 2, stream => stream.WriteByte(1))]), Throws.InvalidOperationException.With.Message.Contains("announced 2 bytes and wrote 1"));
+        var error = Assert.Throws<CheckpointException>(() => store.Save(
+            2,
+            [new CheckpointFile("a", 1, _ => throw new IOException("The disk is on fire"))]))!;
+        Assert.That(
+            error.Message,
+            Does.Contain("step-00000002").And.Contain("The disk is on fire").And.Contain("newest is 'step-00000001'"));
+        Assert.That(
+            () => store.Save(2, [new CheckpointFile("a", 2, stream => stream.WriteByte(1))]),
+            Throws.InvalidOperationException.With.Message.Contains("announced 2 bytes and wrote 1"));
         Assert.That(Directory.GetDirectories(_directory.FullPath), Has.Length.EqualTo(1));
         Assert.That(store.FindLatestValid(Assert.Fail)?.Step, Is.EqualTo(1));
     }
@@ -147,7 +165,9 @@ public sealed class CheckpointStoreTests
         var store = CheckpointStore.Open(_directory.FullPath);
         foreach (var name in (string[])["a/b", "..", "manifest.json", "/etc/passwd"])
             Assert.That(() => CheckpointFile.Text(name, ""), Throws.ArgumentException.With.Message.Contains(name));
-        Assert.That(() => store.Save(1, [CheckpointFile.Text("a", ""), CheckpointFile.Text("a", "")]), Throws.ArgumentException.With.Message.Contains("'a'"));
+        Assert.That(
+            () => store.Save(1, [CheckpointFile.Text("a", ""), CheckpointFile.Text("a", "")]),
+            Throws.ArgumentException.With.Message.Contains("'a'"));
         Assert.That(() => CheckpointStore.OpenReadOnly(_directory.FullPath).Save(1, []), Throws.InvalidOperationException);
     }
 
@@ -160,7 +180,9 @@ public sealed class CheckpointStoreTests
         using (var large = new SaverProcess("trap '' XFSZ; ulimit -f 2000", "save", _directory.FullPath, "1", "1000000"))
         {
             Assert.That(large.WaitForExit(), Is.EqualTo(1), string.Join("\n", large.Lines));
-            Assert.That(large.Lines[^1], Does.Match("^CheckpointException: .*step-00000003.* MB are needed, .* MB are free.*newest is 'step-00000002'"));
+            Assert.That(
+                large.Lines[^1],
+                Does.Match("^CheckpointException: .*step-00000003.* MB are needed, .* MB are free.*newest is 'step-00000002'"));
         }
 
         Assert.That(Directory.GetDirectories(_directory.FullPath, ".tmp*"), Is.Empty);
@@ -202,17 +224,24 @@ public sealed class CheckpointStoreTests
             using var opened = SafetensorsFile.Open(Path.Combine(checkpoint.Path, file));
             var values = MemoryMarshal.Cast<byte, float>(opened[tensor].Span);
             Assert.That(values.Length, Is.EqualTo(elements));
-            Assert.That(values.ContainsAnyExcept((float)checkpoint.Step), Is.False, $"{file} of step {checkpoint.Step} is all of that step");
+            Assert.That(
+                values.ContainsAnyExcept((float)checkpoint.Step),
+                Is.False,
+                $"{file} of step {checkpoint.Step} is all of that step");
         }
 
-        Assert.That(File.ReadAllText(Path.Combine(checkpoint.Path, "trainer_state.json")), Is.EqualTo($$"""{"step":{{checkpoint.Step}}}"""));
+        Assert.That(
+            File.ReadAllText(Path.Combine(checkpoint.Path, "trainer_state.json")),
+            Is.EqualTo($$"""{"step":{{checkpoint.Step}}}"""));
     }
 
     private static Checkpoint Save(CheckpointStore store, long step, double? evalLoss = null) => store.Save(
         step,
         [
             CheckpointFile.Text("config.json", $$"""{"step":{{step}}}"""),
-            CheckpointFile.Safetensors("model.safetensors", [new("w", SafetensorsDtype.F32, [100], (_, to) => MemoryMarshal.Cast<byte, float>(to).Fill(step))]),
+            CheckpointFile.Safetensors(
+                "model.safetensors",
+                [new("w", SafetensorsDtype.F32, [100], (_, to) => MemoryMarshal.Cast<byte, float>(to).Fill(step))]),
             CheckpointFile.Text("tokenizer.json", "{}"),
         ],
         evalLoss);

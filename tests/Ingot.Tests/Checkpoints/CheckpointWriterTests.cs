@@ -64,7 +64,9 @@ public sealed unsafe class CheckpointWriterTests
         writer.BeginSave(snapshot);
         while (writer.IsSaving)
             Thread.Yield();
-        Assert.That(() => writer.TryTakeCompleted(out _), Throws.InstanceOf<CheckpointException>().With.Message.Contains("No space left on device"));
+        Assert.That(
+            () => writer.TryTakeCompleted(out _),
+            Throws.InstanceOf<CheckpointException>().With.Message.Contains("No space left on device"));
         Assert.That(_store.FindLatestValid(Assert.Fail)?.Step, Is.EqualTo(1));
         Save(writer, 3);
         Assert.That(_store.FindLatestValid(Assert.Fail)?.Step, Is.EqualTo(3));

@@ -50,7 +50,8 @@ public sealed class SafetensorsFileTests
     public void ReadsMetadataAndPassesOverWhatLaterVersionsSay()
     {
         using var file = Open(
-            """{"__metadata__":{"format":"pt","ü":"\u00e4"},"a":{"later":{"x":[1,{}]},"dtype":"U8","shape":[1],"data_offsets":[0,1]}}""", [9]);
+            """{"__metadata__":{"format":"pt","ü":"\u00e4"},"a":{"later":{"x":[1,{}]},"dtype":"U8","shape":[1],"data_offsets":[0,1]}}""",
+            [9]);
         Assert.That(file.Metadata["format"], Is.EqualTo("pt"));
         Assert.That(file.Metadata["ü"], Is.EqualTo("ä"));
         Assert.That(file["a"].Span[0], Is.EqualTo(9));
@@ -68,7 +69,9 @@ public sealed class SafetensorsFileTests
     [Test]
     public void CopiesPartsAndWholes()
     {
-        using var file = Open("""{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}}""", [1, 2, 3, 4, 5]);
+        using var file = Open(
+            """{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}}""",
+            [1, 2, 3, 4, 5]);
         var part = new byte[2];
         file["a"].CopyTo(1, part);
         Assert.That(part, Is.EqualTo((byte[])[2, 3]));
@@ -92,7 +95,9 @@ public sealed class SafetensorsFileTests
     public void NamesATensorThatIsNotThere()
     {
         using var file = Open("""{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}""", [0]);
-        Assert.That(() => file["c"], Throws.InstanceOf<KeyNotFoundException>().With.Message.Contains("no tensor 'c'").And.Message.Contains("test.safetensors"));
+        Assert.That(
+            () => file["c"],
+            Throws.InstanceOf<KeyNotFoundException>().With.Message.Contains("no tensor 'c'").And.Message.Contains("test.safetensors"));
     }
 
     [Test]
@@ -125,8 +130,14 @@ public sealed class SafetensorsFileTests
     [TestCase("""{"t":{"dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,0]}}""", 0, "overflows")]
     [TestCase("""{"t":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}""", 2, "after a hole")]
     [TestCase("""{"t":{"dtype":"U8","shape":[1],"data_offsets":[1,0]}}""", 1, "needs 1 bytes")]
-    [TestCase("""{"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"u":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}""", 1, "inside the tensor before")]
-    [TestCase("""{"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"t":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}""", 2, "'t' twice")]
+    [TestCase(
+        """{"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"u":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}""",
+        1,
+        "inside the tensor before")]
+    [TestCase(
+        """{"t":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"t":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}""",
+        2,
+        "'t' twice")]
     [TestCase("""{"t":{"dtype":"U8","dtype":"U8","shape":[1],"data_offsets":[0,1]}}""", 1, "'dtype' twice")]
     [TestCase("""{"t":{"dtype":"F4","shape":[1],"data_offsets":[0,1]}}""", 1, "does not fill whole bytes")]
     [TestCase("""{"t":{"dtype":"F12","shape":[1],"data_offsets":[0,1]}}""", 1, "unknown dtype 'F12'")]
@@ -144,7 +155,8 @@ public sealed class SafetensorsFileTests
     [TestCase("""{"__metadata__":{},"__metadata__":{}}""", 0, "twice")]
     [TestCase("""{"__metadata__":{"a":"1","a":"2"}}""", 0, "'a' twice")]
     [TestCase("""{"t\uD800":{}}""", 0, "not valid JSON")]
-    public void RejectsHeadersThatLie(string header, int dataLength, string problem) => Rejects(Bytes(header, new byte[dataLength]), problem);
+    public void RejectsHeadersThatLie(string header, int dataLength, string problem) =>
+        Rejects(Bytes(header, new byte[dataLength]), problem);
 
     [Test]
     public void RejectsManyTensorsInOnePlace()
@@ -159,8 +171,12 @@ public sealed class SafetensorsFileTests
     [Test]
     public void NamesFilesThatCannotBeRead()
     {
-        Assert.That(() => SafetensorsFile.Open(_directory["none"]), Throws.InstanceOf<FileNotFoundException>().With.Message.Contains("none"));
-        Assert.That(() => SafetensorsFile.Open(_directory.FullPath), Throws.InstanceOf<IOException>().With.Message.Contains("is a directory"));
+        Assert.That(
+            () => SafetensorsFile.Open(_directory["none"]),
+            Throws.InstanceOf<FileNotFoundException>().With.Message.Contains("none"));
+        Assert.That(
+            () => SafetensorsFile.Open(_directory.FullPath),
+            Throws.InstanceOf<IOException>().With.Message.Contains("is a directory"));
     }
 
     [Test]
@@ -169,7 +185,10 @@ public sealed class SafetensorsFileTests
         // A sparse file of 3 GB: a hole costs no disk, and opening must not look at it.
         const long Bytes = 3L << 30;
         var path = _directory["sparse.safetensors"];
-        var header = Encoding.UTF8.GetBytes($$$"""{"big":{"dtype":"F32","shape":[{{{Bytes / 4}}}],"data_offsets":[0,{{{Bytes}}}]},"end":{"dtype":"U8","shape":[2],"data_offsets":[{{{Bytes}}},{{{Bytes + 2}}}]}}""");
+        var header = Encoding.UTF8.GetBytes($$$"""
+            {"big":{"dtype":"F32","shape":[{{{Bytes / 4}}}],"data_offsets":[0,{{{Bytes}}}]},
+            "end":{"dtype":"U8","shape":[2],"data_offsets":[{{{Bytes}}},{{{Bytes + 2}}}]}}
+            """);
         using (var stream = File.Create(path))
         {
             stream.Write(BitConverter.GetBytes((long)header.Length));
@@ -225,7 +244,8 @@ public sealed class SafetensorsFileTests
         return [.. BitConverter.GetBytes((long)json.Length), .. json, .. data];
     }
 
-    private SafetensorsFile Open(string header, byte[] data) => SafetensorsFile.Open(_directory.Write("test.safetensors", Bytes(header, data)));
+    private SafetensorsFile Open(string header, byte[] data) =>
+        SafetensorsFile.Open(_directory.Write("test.safetensors", Bytes(header, data)));
 
     private void Rejects(byte[] bytes, string problem)
     {

@@ -80,7 +80,9 @@ public sealed class SafetensorsWriterTests
         using (var stream = System.IO.File.Create(directory["all.safetensors"]))
             SafetensorsWriter.Write(stream, sources, SafetensorsWriter.PyTorchMetadata);
 
-        Assert.That(new FileInfo(directory["all.safetensors"]).Length, Is.EqualTo(SafetensorsWriter.SizeOf(sources, SafetensorsWriter.PyTorchMetadata)));
+        Assert.That(
+            new FileInfo(directory["all.safetensors"]).Length,
+            Is.EqualTo(SafetensorsWriter.SizeOf(sources, SafetensorsWriter.PyTorchMetadata)));
         using var file = SafetensorsFile.Open(directory["all.safetensors"]);
         Assert.That(file.Metadata, Is.EqualTo(SafetensorsWriter.PyTorchMetadata));
         Assert.That(file.Tensors, Has.Count.EqualTo(expected.Count));
@@ -112,10 +114,16 @@ public sealed class SafetensorsWriterTests
     [Test]
     public void RefusesWhatTheFormatCannotHold()
     {
-        Assert.That(() => Write([Source("a", SafetensorsDtype.U8, [0], []), Source("a", SafetensorsDtype.U8, [0], [])]), Throws.ArgumentException.With.Message.Contains("named 'a'"));
-        Assert.That(() => Write([Source("__metadata__", SafetensorsDtype.U8, [0], [])]), Throws.ArgumentException.With.Message.Contains("reserves"));
+        Assert.That(
+            () => Write([Source("a", SafetensorsDtype.U8, [0], []), Source("a", SafetensorsDtype.U8, [0], [])]),
+            Throws.ArgumentException.With.Message.Contains("named 'a'"));
+        Assert.That(
+            () => Write([Source("__metadata__", SafetensorsDtype.U8, [0], [])]),
+            Throws.ArgumentException.With.Message.Contains("reserves"));
         Assert.That(() => Source("a", SafetensorsDtype.U8, [-1], []), Throws.ArgumentException.With.Message.Contains("negative"));
-        Assert.That(() => Source("a", SafetensorsDtype.F32, [long.MaxValue], []), Throws.ArgumentException.With.Message.Contains("overflows"));
+        Assert.That(
+            () => Source("a", SafetensorsDtype.F32, [long.MaxValue], []),
+            Throws.ArgumentException.With.Message.Contains("overflows"));
         Assert.That(() => Source("a", SafetensorsDtype.F4, [3], []), Throws.ArgumentException.With.Message.Contains("whole bytes"));
         Assert.That(() => new SafetensorsSource("a", SafetensorsDtype.U8, [1], 0), Throws.ArgumentNullException);
     }

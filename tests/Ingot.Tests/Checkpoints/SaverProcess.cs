@@ -14,7 +14,8 @@ internal sealed class SaverProcess : IDisposable
     public SaverProcess(string limit, params string[] arguments)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "CheckpointSaver.dll");
-        string[] shell = ["-c", limit + "\nexec \"$0\" \"$@\"", Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal) ? Environment.ProcessPath : "dotnet"];
+        var host = Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal) ? Environment.ProcessPath : "dotnet";
+        string[] shell = ["-c", limit + "\nexec \"$0\" \"$@\"", host];
         _process = Process.Start(new ProcessStartInfo("/bin/sh", [.. shell, program, .. arguments])
         {
             RedirectStandardInput = true,
@@ -31,7 +32,8 @@ internal sealed class SaverProcess : IDisposable
     public IReadOnlyList<string> Lines => _lines;
 
     /// <summary>The newest step that it reported as safe; 0 when none.</summary>
-    public long LastSaved => _lines.Select(line => long.TryParse(line, NumberStyles.None, CultureInfo.InvariantCulture, out var step) ? step : 0).DefaultIfEmpty().Max();
+    public long LastSaved => _lines.Where(line => line.All(char.IsAsciiDigit))
+        .Select(line => long.Parse(line, CultureInfo.InvariantCulture)).DefaultIfEmpty().Max();
 
     /// <summary>Waits for a line of output; null at the end.</summary>
     public string? ReadLine()

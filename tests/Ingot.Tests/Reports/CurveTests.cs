@@ -36,7 +36,9 @@ public sealed class CurveTests
         Assert.That(buckets.Sum(bucket => bucket.Sum), Is.EqualTo(sum).Within(1e-9 * count));
         Assert.That(buckets.Where(bucket => bucket.Finite > 0).Min(bucket => bucket.Minimum), Is.EqualTo(lowest));
         Assert.That(buckets.Where(bucket => bucket.Finite > 0).Max(bucket => bucket.Maximum), Is.EqualTo(highest));
-        Assert.That(buckets.Zip(buckets.Skip(1)), Is.All.Matches<(Curve.Bucket A, Curve.Bucket B)>(pair => pair.B.FirstX == pair.A.LastX + 1));
+        Assert.That(
+            buckets.Zip(buckets.Skip(1)),
+            Is.All.Matches<(Curve.Bucket A, Curve.Bucket B)>(pair => pair.B.FirstX == pair.A.LastX + 1));
     }
 
     [Test]

@@ -18,7 +18,15 @@ internal static class EventFileReader
     })];
 
     /// <summary>An event; Text and Scalar are null where the event has none.</summary>
-    public sealed record Event(double WallTime, long Step, string? FileVersion, long? SessionStatus, string? Tag, string? Plugin, float? Scalar, string? Text);
+    public sealed record Event(
+        double WallTime,
+        long Step,
+        string? FileVersion,
+        long? SessionStatus,
+        string? Tag,
+        string? Plugin,
+        float? Scalar,
+        string? Text);
 
     public static List<Event> Read(string path) => [.. Records(File.ReadAllBytes(path)).Select(Parse)];
 

@@ -19,7 +19,9 @@ public sealed class HtmlReportTests
     [TestCase(200_000)]
     public void DrawsAnyNumberOfRows(int rows)
     {
-        var page = HtmlReport.Page(Summary(Enumerable.Range(1, rows).Select(step => Row(step, 3 - (2.0 * step / rows) + (0.1 * Math.Sin(step))))));
+        var page = HtmlReport.Page(Summary(Enumerable.Range(1, rows).Select(step => Row(
+            step,
+            3 - (2.0 * step / rows) + (0.1 * Math.Sin(step))))));
         Assert.That(page, Does.EndWith("</html>\n"));
         Assert.That(page, Has.Length.LessThan(400_000));
         var charts = Charts(page);

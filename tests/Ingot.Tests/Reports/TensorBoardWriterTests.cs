@@ -73,7 +73,9 @@ public sealed class TensorBoardWriterTests
         var events = EventFileReader.Read(path);
         Assert.That(events, Has.Count.EqualTo(4));
         Assert.That(events[0].FileVersion, Is.EqualTo("brain.Event:2"));
-        Assert.That(events[1] with { WallTime = 0 }, Is.EqualTo(new EventFileReader.Event(0, 1, null, null, "train/loss", "scalars", 2.5f, null)));
+        Assert.That(
+            events[1] with { WallTime = 0 },
+            Is.EqualTo(new EventFileReader.Event(0, 1, null, null, "train/loss", "scalars", 2.5f, null)));
         Assert.That(events[2].Scalar, Is.NaN);
         Assert.That(events[2].Step, Is.EqualTo(long.MaxValue));
         Assert.That(events[3].Plugin, Is.EqualTo("text"));

@@ -9,7 +9,16 @@ namespace Ingot.Tests.Trainer;
 [TestFixture]
 public sealed class ConsoleViewTests
 {
-    private static readonly TrainingStart Start = new("shakespeare", "runs/shakespeare", "gpt2, 4 layers", 810_432, "CPU", "fp32", 0, 2000, 768);
+    private static readonly TrainingStart Start = new(
+        "shakespeare",
+        "runs/shakespeare",
+        "gpt2, 4 layers",
+        810_432,
+        "CPU",
+        "fp32",
+        0,
+        2000,
+        768);
 
     [Test]
     public void PlainLinesSayAllOnce()
@@ -68,7 +77,10 @@ public sealed class ConsoleViewTests
         frame.Draw([new Markup("last")], new Rows(Enumerable.Range(0, 100).Select(i => new Markup($"row {i}"))));
         terminal.Write(output.ToString());
         Assert.That(terminal.Lines.Take(5), Is.EqualTo((string[])["first", "next", "last", "row 0", "row 1"]));
-        Assert.That(terminal.Lines.Count(line => line.StartsWith("row", StringComparison.Ordinal)), Is.EqualTo(29), "as many as the screen has, less one");
+        Assert.That(
+            terminal.Lines.Count(line => line.StartsWith("row", StringComparison.Ordinal)),
+            Is.EqualTo(29),
+            "as many as the screen has, less one");
         output.GetStringBuilder().Clear();
         frame.Draw([], null);
         terminal.Write(output.ToString());
@@ -89,7 +101,8 @@ public sealed class ConsoleViewTests
     [TestCase(42, "0:42")]
     [TestCase(3723, "1:02:03")]
     [TestCase(183_845, "2d 03:04")]
-    public void ClocksAreShort(int seconds, string expected) => Assert.That(ConsoleView.Clock(TimeSpan.FromSeconds(seconds)), Is.EqualTo(expected));
+    public void ClocksAreShort(int seconds, string expected) =>
+        Assert.That(ConsoleView.Clock(TimeSpan.FromSeconds(seconds)), Is.EqualTo(expected));
 
     [Test]
     public void SparklinesShowTheWholeSeries()
@@ -108,7 +121,19 @@ public sealed class ConsoleViewTests
 
     private static void Report(ConsoleView view)
     {
-        var step = new StepReport(100, 2000, 2.3456, 1e-3, 0.52, 41_000, 0.78, 0.1, 76_800, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(42), 640 << 20);
+        var step = new StepReport(
+            100,
+            2000,
+            2.3456,
+            1e-3,
+            0.52,
+            41_000,
+            0.78,
+            0.1,
+            76_800,
+            TimeSpan.FromSeconds(2),
+            TimeSpan.FromSeconds(42),
+            640 << 20);
         view.OnStart(Start);
         view.OnStep(step);
         view.OnStep(step with { Step = 200, Loss = double.NaN, LearningRate = 9.9e-4, Eta = TimeSpan.FromSeconds(3723), Skipped = true });
@@ -117,7 +142,8 @@ public sealed class ConsoleViewTests
         view.OnSample(new SampleReport(250, "ROMEO:", "\nI am [bold]the king[/] \u001b[31m"));
         view.OnCheckpoint(new CheckpointReport(250, "runs/shakespeare/checkpoints/step-00000250", 9_800_000, TimeSpan.FromSeconds(0.05)));
         view.OnEnd(new TrainingEnd(
-            "2,000 steps done", true, 2000, 1.5, 1.88, 2.7, 1_536_000, TimeSpan.FromSeconds(38), 41_000, 640 << 20, "runs/shakespeare/report.html"));
+            "2,000 steps done", true, 2000, 1.5, 1.88, 2.7, 1_536_000, TimeSpan.FromSeconds(38), 41_000, 640 << 20,
+            "runs/shakespeare/report.html"));
     }
 
     private static IAnsiConsole Console(StringWriter output)
@@ -165,7 +191,8 @@ public sealed class ConsoleViewTests
                         i = end;
                         break;
                     default:
-                        _lines[_row] = _lines[_row].PadRight(_column)[.._column] + text[i] + (_column < _lines[_row].Length ? _lines[_row][(_column + 1)..] : "");
+                        var line = _lines[_row].PadRight(_column + 1);
+                        _lines[_row] = line[.._column] + text[i] + line[(_column + 1)..];
                         _column++;
                         break;
                 }
