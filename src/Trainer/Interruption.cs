@@ -6,8 +6,11 @@ namespace Ingot.Trainer;
 /// Turns the first Ctrl-C or SIGTERM into a cancelled token, so that the work under way can be finished and saved. The second one has the
 /// system's usual effect and ends the process at once.
 /// </summary>
-internal sealed class Interruption : IDisposable
+internal sealed partial class Interruption : IDisposable
 {
+    private const int SigInt = 2;
+    private const nint DefaultHandler = 0;
+
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration _interrupt;
     private readonly PosixSignalRegistration _terminate;
@@ -18,6 +21,12 @@ internal sealed class Interruption : IDisposable
     public Interruption(string notice)
     {
         _notice = notice;
+        if (!OperatingSystem.IsWindows())
+        {
+            // A script's background job starts with SIGINT ignored, and .NET would leave it so. A run has something to save: it listens.
+            SetHandler(SigInt, DefaultHandler);
+        }
+
         _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
     }
@@ -51,4 +60,7 @@ internal sealed class Interruption : IDisposable
 
         _source.Cancel();
     }
+
+    [LibraryImport("libc", EntryPoint = "signal")]
+    private static partial nint SetHandler(int signal, nint handler);
 }

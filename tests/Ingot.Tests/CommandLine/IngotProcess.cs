@@ -26,15 +26,19 @@ internal sealed class IngotProcess : IDisposable
     /// <param name="folder">Its current directory; null for that of the tests.</param>
     /// <param name="environment">Environment variables beside the test process's own.</param>
     public static IngotProcess Start(
-        IEnumerable<string> arguments, string? folder = null, params (string Name, string Value)[] environment)
+        IEnumerable<string> arguments, string? folder = null, params (string Name, string Value)[] environment) =>
+        Start(new ProcessStartInfo("dotnet"), arguments, folder, environment);
+
+    /// <summary>Starts it as a shell script starts a background job: with SIGINT ignored.</summary>
+    public static IngotProcess StartInBackground(
+        IEnumerable<string> arguments, string? folder = null, params (string Name, string Value)[] environment) =>
+        Start(new ProcessStartInfo("sh", ["-c", "trap '' INT; exec dotnet \"$@\"", "sh"]), arguments, folder, environment);
+
+    private static IngotProcess Start(
+        ProcessStartInfo info, IEnumerable<string> arguments, string? folder, (string Name, string Value)[] environment)
     {
-        var info = new ProcessStartInfo("dotnet")
-        {
-            WorkingDirectory = folder ?? TestContext.CurrentContext.TestDirectory,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            RedirectStandardInput = true,
-        };
+        info.WorkingDirectory = folder ?? TestContext.CurrentContext.TestDirectory;
+        info.RedirectStandardOutput = info.RedirectStandardError = info.RedirectStandardInput = true;
         info.ArgumentList.Add(Path.Combine(TestContext.CurrentContext.TestDirectory, "Ingot.Trainer.dll"));
         foreach (string argument in arguments)
         {

@@ -80,12 +80,14 @@ public sealed partial class TrainingRunTests : FolderTests
         Assert.That(result.Error, Does.Contain("error: ").And.Contain("--resume here").And.Contain("--overwriteOutputDir"));
     }
 
-    [TestCase(Interrupt, 130)]
-    [TestCase(Terminate, 143)]
-    public void ASignalFinishesTheStepAndSavesAndResumeGoesOn(int signal, int exitCode)
+    [TestCase(Interrupt, false, 130)]
+    [TestCase(Interrupt, true, 130)]
+    [TestCase(Terminate, false, 143)]
+    public void ASignalFinishesTheStepAndSavesAndResumeGoesOn(int signal, bool isBackground, int exitCode)
     {
         string[] train = ["train", "tiny.json", "--maxSteps", "1000000000", "--evalSteps", "0", "--saveSteps", "0", "--outputDir", "run"];
-        using (IngotProcess process = IngotProcess.Start(train, Folder))
+        using (IngotProcess process =
+            isBackground ? IngotProcess.StartInBackground(train, Folder, Cache) : IngotProcess.Start(train, Folder, Cache))
         {
             WaitUntil(process, () => File.Exists(In("run/metrics.jsonl")) && File.ReadAllText(In("run/metrics.jsonl")).Contains('\n'));
             Assert.That(Kill(process.Id, signal), Is.Zero);
@@ -127,7 +129,9 @@ public sealed partial class TrainingRunTests : FolderTests
     }
 
     // Tokenizers and token files are kept in the test's folder, too.
-    private IngotProcess.Result Run(params string[] arguments) => IngotProcess.Run(arguments, Folder, ("INGOT_CACHE", In("cache")));
+    private (string, string) Cache => ("INGOT_CACHE", In("cache"));
+
+    private IngotProcess.Result Run(params string[] arguments) => IngotProcess.Run(arguments, Folder, Cache);
 
     private static void WaitUntil(IngotProcess process, Func<bool> condition)
     {
