@@ -17,9 +17,9 @@ public static class ModelFactory
             (Gpt2Config c, _) => Apply(c, options, vocabularySize, endOfText),
             (LlamaConfig c, _) => Apply(c, options, vocabularySize, endOfText),
             (_, "GPT2") => Apply(new Gpt2Config(), options, vocabularySize, endOfText),
-            (_, "LLAMA") => Apply(new LlamaConfig(), options, vocabularySize, endOfText),
-            (_, "QWEN2") => Apply(new LlamaConfig { Flavor = LlamaFlavor.Qwen2 }, options, vocabularySize, endOfText),
-            (_, "QWEN3") => Apply(new LlamaConfig { Flavor = LlamaFlavor.Qwen3 }, options, vocabularySize, endOfText),
+            (_, "LLAMA") => Apply(Family(LlamaFlavor.Llama, options), options, vocabularySize, endOfText),
+            (_, "QWEN2") => Apply(Family(LlamaFlavor.Qwen2, options), options, vocabularySize, endOfText),
+            (_, "QWEN3") => Apply(Family(LlamaFlavor.Qwen3, options), options, vocabularySize, endOfText),
             _ => throw new ArgumentException($"model '{options.Model}' is not known; known are the families gpt2, llama, qwen2, qwen3 "
                 + $"and the presets {string.Join(", ", Presets.Names)}"),
         };
@@ -53,6 +53,14 @@ public static class ModelFactory
             ActivationFunction = o.HiddenAct ?? c.ActivationFunction,
             Dropout = o.Dropout,
         };
+    }
+
+    /// <summary>A family without a preset: its inner width is 8/3 of the width, rounded up to a multiple of 256, as Llama's is.</summary>
+    private static LlamaConfig Family(LlamaFlavor flavor, TrainingOptions o)
+    {
+        var c = new LlamaConfig { Flavor = flavor };
+        var inner = 8L * (o.HiddenSize ?? c.HiddenSize) / 3.0;
+        return c with { IntermediateSize = checked((int)Math.Ceiling(inner / 256) * 256) };
     }
 
     private static LlamaConfig Apply(LlamaConfig c, TrainingOptions o, int vocabularySize, int? endOfText)

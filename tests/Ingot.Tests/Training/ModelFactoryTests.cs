@@ -1,0 +1,30 @@
+using Ingot.Models.Llama;
+using Ingot.Training;
+using NUnit.Framework;
+
+namespace Ingot.Tests.Training;
+
+/// <summary>Models from options: what a family or a preset gives where nothing is said.</summary>
+public class ModelFactoryTests
+{
+    // Llama 2 7B and 13B have these sizes; 512 · 8/3 is 1,365.3.
+    [TestCase("llama", 4096, ExpectedResult = 11008)]
+    [TestCase("qwen3", 5120, ExpectedResult = 13824)]
+    [TestCase("llama", 512, ExpectedResult = 1536)]
+    [TestCase("LLAMA", 96, ExpectedResult = 256)]
+    public int AFamilysInnerWidthFollowsTheWidth(string model, int width) =>
+        Create(new TrainingOptions { Model = model, HiddenSize = width, NumAttentionHeads = 4, NumHiddenLayers = 1 }).IntermediateSize;
+
+    [Test]
+    public void WhatIsSaidCounts()
+    {
+        var options = new TrainingOptions { Model = "llama", HiddenSize = 64, NumAttentionHeads = 4, IntermediateSize = 100 };
+        Assert.That(Create(options).IntermediateSize, Is.EqualTo(100));
+    }
+
+    [Test]
+    public void APresetKeepsItsOwn() =>
+        Assert.That(Create(new TrainingOptions { Model = "qwen3-0.6b" }).IntermediateSize, Is.EqualTo(3072));
+
+    private static LlamaConfig Create(TrainingOptions options) => (LlamaConfig)ModelFactory.Create(options, 1000, null);
+}
