@@ -15,11 +15,15 @@ public sealed class RunDirectory : IDisposable
     private const string EventsPattern = "events.out.tfevents.*";
 
     private readonly FileStream _lock;
+    private readonly bool _made;
+    private bool _overwrite;
 
-    private RunDirectory(string path, FileStream @lock)
+    private RunDirectory(string path, FileStream @lock, bool made = false, bool overwrite = false)
     {
         DirectoryPath = path;
         _lock = @lock;
+        _made = made;
+        _overwrite = overwrite;
     }
 
     /// <summary>Path of the directory.</summary>
@@ -43,9 +47,11 @@ public sealed class RunDirectory : IDisposable
     /// <summary>The directory of the <see cref="CheckpointStore"/>.</summary>
     public string CheckpointsPath => Path.Combine(DirectoryPath, "checkpoints");
 
-    /// <summary>Makes the directory of a new run.</summary>
+    /// <summary>
+    /// Takes the directory of a new run. The run begins with <see cref="WriteConfig"/>: a directory that is let go before is as it was.
+    /// </summary>
     /// <param name="path">The directory: missing, empty, or with <paramref name="overwrite"/> an earlier run.</param>
-    /// <param name="overwrite">Deletes an earlier run's files there; others stay.</param>
+    /// <param name="overwrite">Replaces an earlier run's files there, when the new one begins; others stay.</param>
     /// <returns>The locked directory.</returns>
     /// <exception cref="IOException">It holds a run already, is in use, or cannot be made; the message names the way out.</exception>
     public static RunDirectory Create(string path, bool overwrite = false)
@@ -55,13 +61,12 @@ public sealed class RunDirectory : IDisposable
             throw new IOException($"'{path}' is a file; give another --outputDir.");
         if (!File.Exists(Path.Combine(path, LockName)) && !overwrite)
             RefuseContents(path); // Before anything is made there: the directory may have nothing to do with training.
-        var run = new RunDirectory(path, Lock(path));
+        var made = !Directory.Exists(path);
+        var run = new RunDirectory(path, Lock(path), made, overwrite);
         try
         {
-            if (overwrite)
-                run.DeleteRun();
-            else
-                RefuseContents(path);
+            if (!overwrite)
+                RefuseContents(path); // Again: another process may have been faster.
             return run;
         }
         catch
@@ -85,9 +90,15 @@ public sealed class RunDirectory : IDisposable
         return new RunDirectory(path, Lock(path));
     }
 
-    /// <summary>Writes the resolved configuration; never half of it.</summary>
+    /// <summary>Begins the run: deletes the one that it replaces, and writes the resolved configuration, never half of it.</summary>
     /// <param name="json">The JSON text.</param>
-    public void WriteConfig(string json) => DurableFile.Write(ConfigPath, stream => stream.Write(Encoding.UTF8.GetBytes(json)));
+    public void WriteConfig(string json)
+    {
+        if (_overwrite)
+            DeleteRun();
+        _overwrite = false;
+        DurableFile.Write(ConfigPath, stream => stream.Write(Encoding.UTF8.GetBytes(json)));
+    }
 
     /// <summary>Opens the metrics to append to them and removes what lies after a step.</summary>
     /// <param name="lastStep">Step from which the run goes on; 0 for a new run.</param>
@@ -118,35 +129,64 @@ public sealed class RunDirectory : IDisposable
     /// <returns>The writer.</returns>
     public TensorBoardWriter OpenTensorBoard(long lastStep = 0) => new(DirectoryPath, lastStep);
 
-    /// <summary>Lets go of the directory.</summary>
+    /// <summary>Lets go of the directory; one that was made for a run that never began is removed.</summary>
     public void Dispose()
     {
-        // An empty lock file says that nobody holds it; deleting it would let two processes hold two files of one name.
-        if (!_lock.SafeFileHandle.IsClosed)
-            _lock.SetLength(0);
+        if (_lock.SafeFileHandle.IsClosed)
+            return;
+        if (HoldsRun(DirectoryPath))
+            _lock.SetLength(0); // An empty lock file says that nobody holds it.
+        else
+            Remove();
         _lock.Dispose();
+    }
+
+    /// <summary>Removes the lock file, and the directory if it was made for it.</summary>
+    private void Remove()
+    {
+        try
+        {
+            File.Delete(Path.Combine(DirectoryPath, LockName));
+            if (_made)
+                Directory.Delete(DirectoryPath);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Somebody put something there meanwhile: it stays.
+        }
     }
 
     private static FileStream Lock(string path)
     {
         var name = Path.Combine(path, LockName);
+        var owner = Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
         try
         {
-            Directory.CreateDirectory(path);
-            // FileShare.None is flock on Unix: the kernel drops it with the process.
-            var stream = new FileStream(name, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
-            stream.SetLength(0);
-            stream.Write(Encoding.UTF8.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture)));
-            return stream;
+            while (true)
+            {
+                Directory.CreateDirectory(path);
+                // FileShare.None is flock on Unix: the kernel drops it with the process.
+                var stream = new FileStream(name, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+                stream.SetLength(0);
+                stream.Write(Encoding.UTF8.GetBytes(owner));
+                // The file may have been removed between being opened and being locked: then the lock is of no use.
+                if (OperatingSystem.IsWindows() || DurableFile.ReadLocked(name) == owner)
+                    return stream;
+                stream.Dispose();
+            }
         }
         catch (UnauthorizedAccessException e)
         {
             throw new IOException($"'{path}' cannot be written: {e.Message} Change its permissions or give another --outputDir.", e);
         }
-        catch (IOException e) when (File.Exists(name) && DurableFile.ReadLocked(name) is var pid)
+        catch (IOException e) when (File.Exists(name))
         {
-            var owner = string.IsNullOrEmpty(pid) ? "another process" : $"process {pid}";
-            throw new IOException($"'{path}' is in use by {owner}. Wait until it ends, stop it, or give another --outputDir.", e);
+            var holder = DurableFile.ReadLocked(name) is { Length: > 0 } pid ? $"process {pid}" : "another process";
+            throw new IOException($"'{path}' is in use by {holder}. Wait until it ends, stop it, or give another --outputDir.", e);
+        }
+        catch (IOException e)
+        {
+            throw new IOException($"'{path}' cannot be made: {e.Message} Give another --outputDir.", e);
         }
     }
 
@@ -157,7 +197,8 @@ public sealed class RunDirectory : IDisposable
     {
         if (!Directory.Exists(path))
             return;
-        var first = Directory.EnumerateFileSystemEntries(path).Select(Path.GetFileName).FirstOrDefault(name => name != LockName);
+        var first = Directory.EnumerateFileSystemEntries(path).Select(Path.GetFileName)
+            .FirstOrDefault(name => name is not (LockName or "config.json.tmp")); // What a kill in the first moment leaves.
         if (first is null)
             return;
         throw new IOException(HoldsRun(path)
@@ -169,10 +210,11 @@ public sealed class RunDirectory : IDisposable
     /// <summary>Deletes what a run writes and nothing else: the path may be a mistake.</summary>
     private void DeleteRun()
     {
-        string[] own = [ConfigPath, MetricsPath, SamplesPath, ReportPath];
-        foreach (var file in own.Concat(Directory.EnumerateFiles(DirectoryPath, EventsPattern)))
-            File.Delete(file);
+        // The configuration goes last: until then it is a run that can be replaced or done again.
         if (Directory.Exists(CheckpointsPath))
             Directory.Delete(CheckpointsPath, recursive: true);
+        string[] own = [MetricsPath, SamplesPath, ReportPath, ConfigPath];
+        foreach (var file in Directory.GetFiles(DirectoryPath, EventsPattern).Concat(own))
+            File.Delete(file);
     }
 }

@@ -14,7 +14,7 @@ public enum StopReason
     /// <summary>All epochs or steps are done.</summary>
     Completed,
 
-    /// <summary>The validation loss, or without validation the training loss, reached its target.</summary>
+    /// <summary>The validation loss reached its target.</summary>
     TargetLoss,
 
     /// <summary>The time is up.</summary>
@@ -31,12 +31,17 @@ public enum StopReason
 /// <param name="Loss">Latest training loss.</param>
 /// <param name="EvalLoss">Latest validation loss.</param>
 /// <param name="ModelDirectory">Folder of the trained model: the latest checkpoint.</param>
-public sealed record TrainingResult(string RunDirectory, StopReason Reason, long Steps, double Loss, double? EvalLoss, string ModelDirectory);
+public sealed record TrainingResult(
+    string RunDirectory, StopReason Reason, long Steps, double Loss, double? EvalLoss, string ModelDirectory);
 
 /// <summary>Training cannot go on: the loss diverged, or the like. What was saved before is intact.</summary>
 public sealed class TrainingException(string message) : Exception(message);
 
-/// <summary>Trains a model from options: the story of a run, from the text to the last checkpoint.</summary>
+/// <summary>
+/// Trains a model from options: the story of a run, from the text to the last checkpoint. A run that was stopped or killed at any moment
+/// and is resumed does bit for bit what it would have done, for a checkpoint holds all that decides the next step. The one exception is a
+/// limit of time: then the learning rate follows the speed of the machine (<see cref="ExpectedSteps"/>).
+/// </summary>
 public sealed class Trainer : IDisposable
 {
     private readonly TrainingOptions _options;
@@ -56,72 +61,104 @@ public sealed class Trainer : IDisposable
     private readonly long _totalSteps;
     private readonly LearningRateSchedule _schedule;
     private readonly double _matmulFlops;
+    private readonly int[] _tokens;
+    private readonly int[] _targets;
+
+    // The clock: seconds of training before this process, its start, and time and tokens of its steps, in all and since the last report.
+    private readonly double _secondsBefore;
+    private readonly long _began = Stopwatch.GetTimestamp();
+    private (double Seconds, long Tokens) _worked;
+    private (double Seconds, long Tokens) _workedSinceReport;
+
     private string? _latestCheckpoint;
     private long _evaluatedAt = -1;
-    private long _sampledAt = -1;
     private long _savedAt = -1;
 
     private Trainer(TrainingOptions options, RunDirectory run, Checkpoint? from, ITrainingObserver observer, CancellationToken ct)
     {
         (_options, _run, _observer) = (options, run, observer);
-        NativeRuntime.Threads = options.Threads;
-        _state = from is null ? new TrainerState() : TrainerState.Read(Path.Combine(from.Path, TrainerState.FileName));
-        _latestCheckpoint = from?.Path;
-        _savedAt = from?.Step ?? -1;
+        try
+        {
+            NativeRuntime.Threads = options.Threads;
+            _state = from is null ? new TrainerState() : TrainerState.Read(Path.Combine(from.Path, TrainerState.FileName));
+            _secondsBefore = _state.ElapsedSeconds;
+            _latestCheckpoint = from?.Path;
+            _savedAt = from?.Step ?? -1;
 
-        // Text → tokenizer → token files.
-        _data = TrainingData.Open(options, from?.Path, observer, ct);
+            // Text → tokenizer → token files.
+            _data = TrainingData.Open(options, from?.Path, observer, ct);
 
-        // Model → plan → parameters → programs.
-        _model = from is null
-            ? ModelFactory.Create(options, _data.Tokenizer.VocabularySize, _data.Tokenizer.EndOfTextId)
-            : ModelFiles.LoadConfig(from.Path);
-        var length = options.SequenceLength ?? _model.MaxPositions;
-        if (length > _model.MaxPositions)
-            throw new ArgumentException($"sequenceLength {length} is longer than the model's {_model.MaxPositions} positions (maxPositionEmbeddings)");
-        var plan = TrainingPlan.Make(_model, options);
-        TrainingPlan.RequireMemory(plan, Device.Cpu);
-        var stepOptions = TrainingPlan.StepOptions(options, _model);
-        _parameters = new ParameterStore(Device.Cpu, _model.DeclareParameters(), stepOptions.ComputeType, training: true);
-        if (from is null)
-            _parameters.Initialize((ulong)options.Seed);
-        else
-            LoadState(from.Path);
-        _step = new TrainingStep(_model, _parameters, stepOptions) { Updates = _state.Updates };
-        _data.Start(stepOptions.Batch, stepOptions.Length, options.GradientAccumulationSteps, _state.Data);
-        if (_data.HasValidation)
-            _evaluator = new Evaluator(_model, _parameters, options.PerDeviceEvalBatchSize ?? stepOptions.Batch, length, kernels: options.Kernels);
+            // Model → plan → parameters → programs.
+            _model = ModelFactory.Create(options, _data.Tokenizer.VocabularySize, _data.Tokenizer.EndOfTextId);
+            var length = options.SequenceLength ?? _model.MaxPositions;
+            if (length > _model.MaxPositions)
+            {
+                throw new ArgumentException(
+                    $"sequenceLength {length} is longer than the model's {_model.MaxPositions} positions (maxPositionEmbeddings)");
+            }
 
-        _totalSteps = TotalSteps();
-        _schedule = new LearningRateSchedule(options, Math.Max(1, _totalSteps));
-        _matmulFlops = StepBenchmark.MatmulRate(_model, stepOptions) * 1e9;
+            _data.RequireLength(length);
+            var plan = TrainingPlan.Make(_model, options);
+            TrainingPlan.RequireMemory(plan, Device.Cpu);
+            var stepOptions = TrainingPlan.StepOptions(options, _model);
+            _parameters = new ParameterStore(Device.Cpu, _model.DeclareParameters(), stepOptions.ComputeType, training: true);
+            if (from is null)
+                _parameters.Initialize((ulong)options.Seed);
+            else
+                LoadState(from.Path);
+            _step = new TrainingStep(_model, _parameters, stepOptions) { Updates = _state.Updates };
+            if (_data.HasValidation)
+                _evaluator = new Evaluator(_model, _parameters, EvaluationBatch, length, kernels: options.Kernels);
+            _data.Start(stepOptions.Batch, length, options.GradientAccumulationSteps, _state.Data);
+            _tokens = new int[TokensPerStep];
+            _targets = new int[TokensPerStep];
 
-        // The run's files.
-        _checkpoints = run.OpenCheckpoints(options.SaveTotalLimit);
-        _writer = new CheckpointWriter(_checkpoints);
-        _metrics = run.OpenMetrics(_state.Step);
-        _samples = run.OpenSamples(_state.Step);
-        _board = run.OpenTensorBoard(_state.Step);
+            _totalSteps = TotalSteps();
+            _schedule = new LearningRateSchedule(options, Math.Max(1, _totalSteps));
+            _matmulFlops = StepBenchmark.MatmulRate(_model, stepOptions) * 1e9;
+
+            // The run's files. Until here nothing is written, so that a run that cannot begin leaves nothing.
+            run.WriteConfig(Recipe.ToJson(options));
+            _checkpoints = run.OpenCheckpoints(options.SaveTotalLimit);
+            _writer = new CheckpointWriter(_checkpoints);
+            _metrics = run.OpenMetrics(_state.Step);
+            _samples = run.OpenSamples(_state.Step);
+            _board = run.OpenTensorBoard(_state.Step);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     private long TokensPerStep => (long)_data.Batch * _data.Length * _options.GradientAccumulationSteps;
 
+    private int EvaluationBatch => _options.PerDeviceEvalBatchSize ?? _options.PerDeviceTrainBatchSize;
+
+    private double Elapsed => _secondsBefore + Stopwatch.GetElapsedTime(_began).TotalSeconds;
+
+    private double Epoch => (double)_state.Tokens / _data.EpochTokens;
+
     /// <summary>Trains a new model.</summary>
     /// <exception cref="TrainingOptionsException">An option is wrong.</exception>
     /// <exception cref="TrainingException">Training cannot go on.</exception>
+    /// <exception cref="OperationCanceledException">It was asked to stop before the first step; there is nothing to resume.</exception>
     public static TrainingResult Run(TrainingOptions options, ITrainingObserver observer, CancellationToken cancellationToken = default)
     {
         options.ThrowIfInvalid();
         using var run = RunDirectory.Create(RunPath(options), options.OverwriteOutputDir);
-        run.WriteConfig(Recipe.ToJson(options));
-        return Train(options, run, null, observer, cancellationToken);
+        using var trainer = new Trainer(options, run, null, observer, cancellationToken);
+        return trainer.Train(cancellationToken);
     }
 
     /// <summary>Goes on with a run from its newest checkpoint that is complete.</summary>
     /// <param name="runDirectory">The run's folder.</param>
-    /// <param name="options">Options in place of the run's own, or null.</param>
+    /// <param name="options">Options in place of the run's own, which they replace for good; or null.</param>
     /// <param name="observer">Who watches.</param>
     /// <param name="cancellationToken">Asks the run to save and stop.</param>
+    /// <exception cref="TrainingOptionsException">An option is wrong.</exception>
+    /// <exception cref="TrainingException">Training cannot go on.</exception>
     public static TrainingResult Resume(string runDirectory, TrainingOptions? options, ITrainingObserver observer,
         CancellationToken cancellationToken = default)
     {
@@ -131,7 +168,8 @@ public sealed class Trainer : IDisposable
         var checkpoint = run.OpenCheckpoints(options.SaveTotalLimit).FindLatestValid(observer.OnWarning);
         if (checkpoint is null)
             observer.OnWarning($"{runDirectory} has no complete checkpoint: the run starts from its beginning");
-        return Train(options, run, checkpoint, observer, cancellationToken);
+        using var trainer = new Trainer(options, run, checkpoint, observer, cancellationToken);
+        return trainer.Train(cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -147,179 +185,162 @@ public sealed class Trainer : IDisposable
         _data?.Dispose();
     }
 
-    private static TrainingResult Train(TrainingOptions options, RunDirectory run, Checkpoint? from, ITrainingObserver observer,
-        CancellationToken ct)
-    {
-        using var trainer = new Trainer(options, run, from, observer, ct);
-        return trainer.Loop(ct);
-    }
-
     private static string RunPath(TrainingOptions options) =>
         options.OutputDir ?? Path.Combine("runs", options.RunName ?? options.Model);
 
-    private TrainingResult Loop(CancellationToken ct)
+    private TrainingResult Train(CancellationToken ct)
     {
         var start = new TrainingStart(_run.Name, _run.DirectoryPath, Describe(_model), _parameters.ParameterCount,
             Device.Cpu.Properties.Name, _options.Precision.ToString().ToLowerInvariant(), _state.Step, _totalSteps, TokensPerStep);
         _observer.OnStart(start);
-
-        var tokens = new int[TokensPerStep];
-        var targets = new int[TokensPerStep];
-        var began = Stopwatch.GetTimestamp();
-        var elapsedBefore = _state.ElapsedSeconds;
-        var (loggedAt, loggedTokens) = (began, _state.Tokens);
-        var reason = StopReason.Completed;
-        double Elapsed() => elapsedBefore + Stopwatch.GetElapsedTime(began).TotalSeconds;
-
-        while (true)
+        try
         {
-            _state.ElapsedSeconds = Elapsed();
-            if (ct.IsCancellationRequested)
-            {
-                reason = StopReason.Interrupted;
-                break;
-            }
+            var reason = Loop(ct);
+            if (_savedAt != _state.Step)
+                Save(); // Asked to stop before the first step.
+            if (_writer.Wait() is { } last)
+                Saved(last);
+            End(start, Describe(reason), completed: reason != StopReason.Interrupted);
+            return new TrainingResult(
+                _run.DirectoryPath, reason, _state.Step, _state.Loss ?? double.NaN, _state.EvalLoss, _latestCheckpoint!);
+        }
+        catch (Exception e)
+        {
+            Fail(start, e);
+            throw;
+        }
+    }
 
-            if (_totalSteps > 0 && _state.Step >= _totalSteps)
-                break;
-            if (_options.MaxTime is { } limit && _state.ElapsedSeconds >= limit)
-            {
-                reason = StopReason.TimeLimit;
-                break;
-            }
+    /// <summary>Steps, and what is due after each, until there is a reason to stop.</summary>
+    private StopReason Loop(CancellationToken ct)
+    {
+        var reason = ReasonToStop(ct);
+        while (reason is null)
+        {
+            var row = Step();
+            reason = ReasonToStop(ct);
 
-            // One step.
-            _data.Next(tokens, targets);
-            var learningRate = _schedule.At(_state.Updates, Math.Max(1, ExpectedSteps()));
-            var (lossLimit, normLimit) = _state.Guard.Limits(_options.SkipZScore);
-            var result = _step.Run(tokens, targets, _state.Step, learningRate, lossLimit, normLimit);
-            _state.Step++;
-            _state.Updates = _step.Updates;
-            _state.Tokens += tokens.Length;
-            _state.Data = _data.Position;
-            _state.Loss = result.Loss;
-            Judge(result, lossLimit, normLimit);
-
-            // What is due after it.
-            var row = new MetricsRow
-            {
-                Step = _state.Step, Loss = result.Loss, LearningRate = learningRate, GradNorm = result.GradientNorm,
-                TokensPerSecond = (_state.Tokens - loggedTokens) / Math.Max(1e-9, Stopwatch.GetElapsedTime(loggedAt).TotalSeconds),
-                Epoch = (double)_state.Tokens / _data.TrainTokens, Tokens = _state.Tokens, ElapsedSeconds = Elapsed(),
-                Skipped = result.Applied ? null : true,
-            };
-            var evaluated = Due(_options.EvalSteps) && Evaluate();
+            // The end of the run is evaluated, reported, sampled and saved whether that is due or not.
+            var evaluated = (Due(_options.EvalSteps) || IsEnd(reason)) && Evaluate();
             if (evaluated)
-                row = row with { EvalLoss = _state.EvalLoss, EvalBitsPerByte = _state.EvalBitsPerByte };
-            if (Due(_options.LoggingSteps) || evaluated || !result.Applied || _state.Step == 1)
             {
-                Log(row);
-                (loggedAt, loggedTokens) = (Stopwatch.GetTimestamp(), _state.Tokens);
+                row = row with { EvalLoss = Finite(_state.EvalLoss), EvalBitsPerByte = Finite(_state.EvalBitsPerByte) };
+                reason = ReasonToStop(ct);
             }
 
-            if (Due(_options.SampleSteps))
+            if (Due(_options.LoggingSteps) || evaluated || IsEnd(reason) || row.Skipped == true || _state.Step == 1)
+                Report(row);
+            if (_state.SkippedInARow >= _options.MaxSkippedSteps)
+                throw Diverged();
+            if (Due(_options.SampleSteps) || IsEnd(reason))
                 WriteSamples();
-            if (evaluated || Due(_options.SampleSteps))
-                loggedAt = Stopwatch.GetTimestamp();
-            if (Due(_options.SaveSteps))
-                Save(Elapsed());
+            if (Due(_options.SaveSteps) || reason is not null)
+                Save();
             if (_writer.TryTakeCompleted(out var done))
                 Saved(done);
-            if (_options.TargetLoss is { } target && (evaluated ? _state.EvalLoss : _evaluator is null ? result.Loss : null) <= target)
-            {
-                reason = StopReason.TargetLoss;
-                break;
-            }
         }
 
-        return Finish(start, reason, Elapsed);
+        return reason.Value;
     }
 
-    /// <summary>Evaluates, samples and saves what the end of the run is; an interrupted one only saves.</summary>
-    private TrainingResult Finish(TrainingStart start, StopReason reason, Func<double> elapsed)
+    /// <summary>One optimizer step on the next batch.</summary>
+    private MetricsRow Step()
     {
-        _state.ElapsedSeconds = elapsed();
-        var training = _state.ElapsedSeconds;
-        if (reason != StopReason.Interrupted && _state.Step > 0)
-        {
-            if (_evaluatedAt != _state.Step && Evaluate())
-            {
-                Log(new MetricsRow
-                {
-                    Step = _state.Step, Loss = _state.Loss ?? double.NaN, LearningRate = 0, GradNorm = 0, TokensPerSecond = 0,
-                    Epoch = (double)_state.Tokens / _data.TrainTokens, Tokens = _state.Tokens, ElapsedSeconds = training,
-                    EvalLoss = _state.EvalLoss, EvalBitsPerByte = _state.EvalBitsPerByte,
-                });
-            }
-
-            if (_sampledAt != _state.Step)
-                WriteSamples();
-        }
-
-        if (_savedAt != _state.Step)
-            Save(training);
-        if (_writer.Wait() is { } last)
-            Saved(last);
-        var end = new TrainingEnd(reason.ToString(), reason != StopReason.Interrupted, _state.Step, _state.Loss ?? double.NaN,
-            _state.EvalLoss, _state.EvalBitsPerByte, _state.Tokens, TimeSpan.FromSeconds(training), _state.Tokens / Math.Max(1e-9, training),
-            Process.GetCurrentProcess().PeakWorkingSet64, _run.ReportPath);
-        _metrics.FlushToDisk();
-        _board.Flush();
-        WriteReport(start, end);
-        _observer.OnEnd(end);
-        return new TrainingResult(_run.DirectoryPath, reason, _state.Step, _state.Loss ?? double.NaN, _state.EvalLoss, _latestCheckpoint!);
-    }
-
-    /// <summary>A skipped step is reported; too many in a row end the run.</summary>
-    private void Judge(StepResult result, double lossLimit, double normLimit)
-    {
+        var began = Stopwatch.GetTimestamp();
+        _data.Next(_tokens, _targets);
+        // A step that is skipped counts as a step, its batch is used up, but it is no update: like the parameters and the moments, the
+        // learning rate stays where it was. So does Transformers' Trainer.
+        var learningRate = _schedule.At(_state.Updates, ExpectedSteps());
+        var (lossLimit, normLimit) = _state.Guard.Limits(_options.SkipZScore);
+        var result = _step.Run(_tokens, _targets, _state.Step, learningRate, lossLimit, normLimit);
+        _state.Step++;
+        _state.Updates = _step.Updates;
+        _state.Tokens += _tokens.Length;
+        _state.Data = _data.Position;
+        _state.Loss = result.Loss;
         if (result.Applied)
         {
             _state.SkippedInARow = 0;
             _state.Guard.Add(result.Loss, result.GradientNorm);
-            return;
+        }
+        else
+        {
+            _state.SkippedInARow++;
+            _observer.OnWarning($"step {_state.Step} was skipped: {WhySkipped(result, lossLimit, normLimit)}");
         }
 
-        var why = !double.IsFinite(result.Loss) ? $"the loss is {result.Loss}"
-            : !double.IsFinite(result.GradientNorm) ? $"the gradient's norm is {result.GradientNorm}"
-            : result.Loss > lossLimit ? $"the loss {result.Loss:0.###} is above {lossLimit:0.###}"
-            : $"the gradient's norm {result.GradientNorm:0.###} is above {normLimit:0.###}";
-        _observer.OnWarning($"step {_state.Step} was skipped: {why}");
-        if (++_state.SkippedInARow < _options.MaxSkippedSteps)
-            return;
-        _writer.Wait();
-        throw new TrainingException($"training stopped at step {_state.Step}: {_state.SkippedInARow} steps in a row were skipped, the last "
-            + $"because {why}. Lower the learning rate (it is {_options.LearningRate}), take a longer warm-up, or clip harder (maxGradNorm); "
-            + $"checkpoints up to the last good one are in {_run.CheckpointsPath}");
+        var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        _worked = (_worked.Seconds + seconds, _worked.Tokens + _tokens.Length);
+        _workedSinceReport = (_workedSinceReport.Seconds + seconds, _workedSinceReport.Tokens + _tokens.Length);
+        return new MetricsRow
+        {
+            Step = _state.Step,
+            Loss = result.Loss,
+            LearningRate = learningRate,
+            GradNorm = result.GradientNorm,
+            TokensPerSecond = _workedSinceReport.Tokens / _workedSinceReport.Seconds,
+            Epoch = Epoch,
+            Tokens = _state.Tokens,
+            ElapsedSeconds = Elapsed,
+            Skipped = result.Applied ? null : true,
+        };
     }
 
+    private StopReason? ReasonToStop(CancellationToken ct) =>
+        _state.EvalLoss <= _options.TargetLoss ? StopReason.TargetLoss
+        : _totalSteps > 0 && _state.Step >= _totalSteps ? StopReason.Completed
+        : Elapsed >= _options.MaxTime ? StopReason.TimeLimit
+        : ct.IsCancellationRequested ? StopReason.Interrupted
+        : null;
+
+    private static bool IsEnd(StopReason? reason) => reason is not (null or StopReason.Interrupted);
+
     private bool Due(long every) => every > 0 && _state.Step % every == 0;
+
+    private static double? Finite(double? value) => value is { } v && double.IsFinite(v) ? v : null;
+
+    private static string WhySkipped(StepResult result, double lossLimit, double normLimit) =>
+        !double.IsFinite(result.Loss) ? $"the loss is {result.Loss}"
+        : !double.IsFinite(result.GradientNorm) ? $"the gradient's norm is {result.GradientNorm}"
+        : result.Loss > lossLimit ? $"the loss {result.Loss:0.###} is above {lossLimit:0.###} (skipZScore)"
+        : $"the gradient's norm {result.GradientNorm:0.###} is above {normLimit:0.###} (skipZScore)";
+
+    private TrainingException Diverged()
+    {
+        if (_writer.Wait() is { } last)
+            Saved(last);
+        return new TrainingException($"training stopped at step {_state.Step}: {_state.SkippedInARow} steps in a row were skipped "
+            + $"(maxSkippedSteps). Lower the learning rate (it is {_options.LearningRate}), warm up longer, or clip harder (maxGradNorm)"
+            + (_options.SkipZScore > 0 ? ", or call fewer steps outliers (skipZScore)" : "")
+            + (_latestCheckpoint is null ? "; there is no checkpoint yet" : $"; the latest checkpoint is {_latestCheckpoint}"));
+    }
 
     private bool Evaluate()
     {
         if (_evaluator is null)
             return false;
-        var (sum, count, bytes) = (0.0, 0L, 0.0);
-        foreach (var (tokens, targets) in _data.ValidationBatches(_options.PerDeviceEvalBatchSize ?? _data.Batch, _options.EvalIterations))
+        var (sum, count) = (0.0, 0L);
+        foreach (var (tokens, targets) in _data.ValidationBatches(EvaluationBatch, _options.EvalIterations))
         {
             var (batchSum, batchCount) = _evaluator.Run(tokens.Span, targets.Span);
             sum += batchSum;
             count += batchCount;
-            bytes += batchCount * _data.ValidationBytesPerToken;
         }
 
         _evaluatedAt = _state.Step;
         _state.EvalLoss = sum / count;
-        _state.EvalBitsPerByte = sum / Math.Log(2) / bytes;
-        var best = !(_state.EvalLoss >= _state.BestEvalLoss);
+        _state.EvalBitsPerByte = sum / Math.Log(2) / (count * _data.ValidationBytesPerToken);
+        var best = _state.EvalLoss < (_state.BestEvalLoss ?? double.PositiveInfinity);
         if (best)
             _state.BestEvalLoss = _state.EvalLoss;
         _observer.OnEvaluation(new EvaluationReport(_state.Step, _state.EvalLoss.Value, _state.EvalBitsPerByte, best));
         return true;
     }
 
-    private void Log(MetricsRow row)
+    /// <summary>Writes a step to the logs and tells the observer.</summary>
+    private void Report(MetricsRow row)
     {
+        _workedSinceReport = default;
         _metrics.Append(row);
         _board.AddScalar("train/loss", (float)row.Loss, row.Step);
         _board.AddScalar("train/learning_rate", (float)row.LearningRate, row.Step);
@@ -331,15 +352,15 @@ public sealed class Trainer : IDisposable
         var total = ExpectedSteps();
         var left = _options.MaxTime is { } limit && _totalSteps == 0
             ? limit - row.ElapsedSeconds
-            : row.ElapsedSeconds / Math.Max(1, row.Step) * (total - row.Step);
+            : row.ElapsedSeconds / row.Step * (total - row.Step);
         _observer.OnStep(new StepReport(row.Step, total, row.Loss, row.LearningRate, row.GradNorm, row.TokensPerSecond,
             row.TokensPerSecond * _model.TrainingFlopsPerToken(_data.Length) / _matmulFlops, row.Epoch, row.Tokens,
-            TimeSpan.FromSeconds(row.ElapsedSeconds), TimeSpan.FromSeconds(Math.Max(0, left)), Environment.WorkingSet, row.Skipped == true));
+            TimeSpan.FromSeconds(row.ElapsedSeconds), TimeSpan.FromSeconds(Math.Max(0, left)), Environment.WorkingSet,
+            row.Skipped == true));
     }
 
     private void WriteSamples()
     {
-        _sampledAt = _state.Step;
         if (_options.SamplePrompts.Count == 0)
             return;
         using var decoder = new Decoder(_model, _parameters);
@@ -347,7 +368,9 @@ public sealed class Trainer : IDisposable
         {
             var text = TextGenerator.Write(decoder, _data.Tokenizer, prompt, new GenerationOptions
             {
-                MaxNewTokens = _options.SampleMaxNewTokens, Temperature = _options.SampleTemperature, TopK = _options.SampleTopK,
+                MaxNewTokens = _options.SampleMaxNewTokens,
+                Temperature = _options.SampleTemperature,
+                TopK = _options.SampleTopK,
                 Seed = _options.Seed,
             });
             var sample = new SampleReport(_state.Step, prompt, string.Concat(text));
@@ -358,17 +381,19 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Copies the state and has it written while training goes on.</summary>
-    private void Save(double elapsed)
+    private void Save()
     {
         if (_writer.Wait() is { } earlier)
             Saved(earlier);
-        _state.ElapsedSeconds = elapsed;
+        _state.ElapsedSeconds = Elapsed;
         _metrics.FlushToDisk();
+        _samples.FlushToDisk();
         var snapshot = _writer.BeginSnapshot(_state.Step);
         snapshot.AddSafetensors(ModelFiles.WeightsName, [.. ModelFiles.Sources(_parameters, _parameters.Master)]);
         snapshot.AddSafetensors("optimizer.safetensors",
         [
-            .. ModelFiles.Sources(_parameters, _parameters.FirstMoments!, "m."), .. ModelFiles.Sources(_parameters, _parameters.SecondMoments!, "v."),
+            .. ModelFiles.Sources(_parameters, _parameters.FirstMoments!, "m."),
+            .. ModelFiles.Sources(_parameters, _parameters.SecondMoments!, "v."),
         ]);
         snapshot.AddText(ModelFiles.ConfigName, ModelFiles.ConfigText(_model));
         snapshot.AddText("generation_config.json", GenerationConfig.Text(_data.Tokenizer.EndOfTextId));
@@ -398,12 +423,18 @@ public sealed class Trainer : IDisposable
         _parameters.RefreshCompute();
     }
 
-    /// <summary>Steps of the whole run; 0 if only time or the loss ends it.</summary>
+    /// <summary>
+    /// Steps of the whole run; 0 if only time ends it. Epochs are rounded up to whole steps, so that every window of the text has been
+    /// seen; the rest of the last step's batch belongs to the next epoch.
+    /// </summary>
     private long TotalSteps()
     {
         var epochs = _options.NumTrainEpochs
             ?? (_options.MaxSteps is null && _options.MaxTime is null ? 1 : null);
-        var byEpochs = epochs is { } e ? (long)Math.Max(1, Math.Ceiling(e * _data.TrainTokens / TokensPerStep)) : long.MaxValue;
+        // A hair less than the quotient: 0.1 · 30 / 3 is a little more than 1 in floating point.
+        var byEpochs = epochs is { } e
+            ? (long)Math.Max(1, Math.Ceiling(e * _data.EpochTokens / TokensPerStep * (1 - 1e-12)))
+            : long.MaxValue;
         var steps = Math.Min(byEpochs, _options.MaxSteps ?? long.MaxValue);
         return steps == long.MaxValue ? 0 : steps;
     }
@@ -411,10 +442,46 @@ public sealed class Trainer : IDisposable
     /// <summary>Steps of the whole run as far as it can be told: with a limit of time, what the speed so far promises.</summary>
     private long ExpectedSteps()
     {
-        var byTime = _options.MaxTime is { } limit && _state.ElapsedSeconds > 0 && _state.Step > 0
-            ? Math.Max(_state.Step + 1, (long)(_state.Step / _state.ElapsedSeconds * limit))
-            : _options.MaxTime is null ? long.MaxValue : 1000;
-        return Math.Min(byTime, _totalSteps == 0 ? long.MaxValue : _totalSteps) is var n && n == long.MaxValue ? _state.Step + 1 : n;
+        if (_options.MaxTime is not { } limit)
+            return _totalSteps;
+        var byTime = _state.Step > 0 ? Math.Max(_state.Step + 1, (long)(_state.Step / Elapsed * limit)) : 1000;
+        return _totalSteps == 0 ? byTime : Math.Min(byTime, _totalSteps);
+    }
+
+    /// <summary>The end: logs to the disk, the report, the observer.</summary>
+    private void End(TrainingStart start, string reason, bool completed)
+    {
+        var elapsed = Elapsed;
+        _metrics.FlushToDisk();
+        _board.Flush();
+        var end = new TrainingEnd(reason, completed, _state.Step, _state.Loss ?? double.NaN, _state.EvalLoss, _state.EvalBitsPerByte,
+            _state.Tokens, TimeSpan.FromSeconds(elapsed), _worked.Tokens / Math.Max(1e-9, _worked.Seconds),
+            Process.GetCurrentProcess().PeakWorkingSet64, _run.ReportPath);
+        try
+        {
+            WriteReport(start, end);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _observer.OnWarning($"{_run.ReportPath} was not written: {e.Message}");
+            end = end with { ReportPath = null };
+        }
+
+        _observer.OnEnd(end);
+    }
+
+    /// <summary>The end of a run that failed: what it measured may say why. Its own error is the one to tell.</summary>
+    private void Fail(TrainingStart start, Exception error)
+    {
+        try
+        {
+            if (_writer.Wait() is { } last)
+                Saved(last);
+            End(start, error is TrainingException ? "training diverged" : "an error", completed: false);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+        }
     }
 
     private void WriteReport(TrainingStart start, TrainingEnd end) => HtmlReport.Write(_run.ReportPath, new RunSummary
@@ -427,6 +494,14 @@ public sealed class Trainer : IDisposable
         ModelFacts = RunFacts.Model(_model),
         Environment = RunFacts.Environment(),
     });
+
+    private string Describe(StopReason reason) => reason switch
+    {
+        StopReason.TargetLoss => $"target loss {_options.TargetLoss} reached",
+        StopReason.TimeLimit => $"the {_options.MaxTime:#,0.#} seconds are up",
+        StopReason.Interrupted => "interrupted",
+        _ => $"{_state.Step:N0} steps done",
+    };
 
     private static string Describe(ModelConfig model) => $"{model.ModelType}, {model.Layers} layers, width {model.Width}";
 }

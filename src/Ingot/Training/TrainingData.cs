@@ -15,11 +15,8 @@ internal sealed class TrainingData : IDisposable
     private int[] _tokens = [];
     private int[] _targets = [];
 
-    private TrainingData(TrainingOptions options, Tokenizer tokenizer, TokenDataset dataset)
-    {
-        (_options, Tokenizer, _dataset) = (options, tokenizer, dataset);
-        TokenizerFiles = ReadFiles(tokenizer);
-    }
+    private TrainingData(TrainingOptions options, Tokenizer tokenizer, IReadOnlyList<(string, byte[])> files, TokenDataset dataset) =>
+        (_options, Tokenizer, TokenizerFiles, _dataset) = (options, tokenizer, files, dataset);
 
     /// <summary>The tokenizer: trained on the text, or loaded.</summary>
     public Tokenizer Tokenizer { get; }
@@ -33,8 +30,8 @@ internal sealed class TrainingData : IDisposable
     /// <summary>Tokens of a sequence.</summary>
     public int Length { get; private set; }
 
-    /// <summary>Tokens to train on.</summary>
-    public long TrainTokens => _dataset.Train.TokenCount;
+    /// <summary>Tokens of one pass over the training text: whole sequences.</summary>
+    public long EpochTokens => (_dataset.Train.TokenCount - 1) / Length * Length;
 
     /// <summary>Whether there is text to validate on.</summary>
     public bool HasValidation => _dataset.Validation is not null;
@@ -68,25 +65,35 @@ internal sealed class TrainingData : IDisposable
     {
         var source = TextSource.Open(options.Data!);
         var validation = options.EvalData is null ? null : TextSource.Open(options.EvalData);
-        var tokenizer = checkpoint is not null ? Tokenizer.Load(checkpoint) : options.Tokenizer switch
+        var vocabulary = options.VocabSize ?? 8192;
+        try
         {
-            "bpe" => Trained(source, $"bpe {options.VocabSize ?? 8192}", pieces => BpeTrainer.Train(pieces, options.VocabSize ?? 8192,
-                cancellationToken: ct)),
-            "char" => Trained(source, "char", pieces => CharacterTokenizer.Train(validation is null ? pieces : pieces.Concat(validation.ReadUtf8(ct)), ct)),
-            var folder => Tokenizer.Load(folder),
-        };
-        if (options.Tokenizer == "bpe" && tokenizer.VocabularySize < (options.VocabSize ?? 8192))
-            observer.OnWarning($"the text gives a vocabulary of only {tokenizer.VocabularySize} tokens, not {options.VocabSize ?? 8192}");
-        return new TrainingData(options, tokenizer, TokenDataset.Prepare(source, tokenizer, Path.Combine(CacheFolder, "tokens"),
-            options.ValidationFraction, validation, cancellationToken: ct));
+            // One process at a time prepares a text; another that wants the same finds it ready.
+            using var turn = WaitForTurn(Hash("text"), observer, ct);
+            var tokenizer = checkpoint is not null ? Tokenizer.Load(checkpoint) : options.Tokenizer switch
+            {
+                "bpe" => Trained($"bpe {vocabulary}", () => BpeTrainer.Train(source.ReadUtf8(ct), vocabulary, cancellationToken: ct)),
+                "char" => Trained("char", () => CharacterTokenizer.Train(
+                    validation is null ? source.ReadUtf8(ct) : source.ReadUtf8(ct).Concat(validation.ReadUtf8(ct)), ct)),
+                var folder => Tokenizer.Load(folder),
+            };
+            if (checkpoint is null && options.Tokenizer == "bpe" && tokenizer.VocabularySize < vocabulary)
+                observer.OnWarning($"the text gives a vocabulary of only {tokenizer.VocabularySize} tokens, not {vocabulary}");
+            foreach (var prompt in options.SamplePrompts)
+                RequireEncodable(tokenizer, prompt);
+            var files = ReadFiles(tokenizer);
+            return new TrainingData(options, tokenizer, files, TokenDataset.Prepare(source, tokenizer, Path.Combine(CacheFolder, "tokens"),
+                options.ValidationFraction, validation, cancellationToken: ct));
+        }
+        catch (UnauthorizedAccessException e) when (e.Message.Contains(CacheFolder, StringComparison.Ordinal))
+        {
+            throw new IOException(
+                $"{CacheFolder} keeps prepared text and cannot be written: {e.Message} INGOT_CACHE may name another folder.", e);
+        }
 
-        Tokenizer Trained(TextSource text, string kind, Func<IEnumerable<ReadOnlyMemory<byte>>, Tokenizer> train)
+        Tokenizer Trained(string kind, Func<Tokenizer> train)
         {
-            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            hash.AppendData(Encoding.UTF8.GetBytes(kind + "\n"));
-            text.AppendTo(hash);
-            validation?.AppendTo(hash);
-            var folder = Path.Combine(CacheFolder, "tokenizers", Convert.ToHexStringLower(hash.GetHashAndReset())[..16]);
+            var folder = Path.Combine(CacheFolder, "tokenizers", Hash(kind));
             try
             {
                 if (Directory.Exists(folder))
@@ -97,16 +104,40 @@ internal sealed class TrainingData : IDisposable
                 Directory.Delete(folder, recursive: true);
             }
 
-            var tokenizer = train(text.ReadUtf8(ct));
-            // Written beside its name and renamed: another run never sees half of it.
-            var temporary = $"{folder}.{Environment.ProcessId}";
+            var tokenizer = train();
+            // Written beside its name and renamed: a kill leaves no half of it.
+            var temporary = folder + ".partial";
             Directory.CreateDirectory(temporary);
             tokenizer.Save(temporary);
-            if (!Directory.Exists(folder))
-                Directory.Move(temporary, folder);
-            else
-                Directory.Delete(temporary, recursive: true);
+            Directory.Move(temporary, folder);
             return tokenizer;
+        }
+
+        string Hash(string kind)
+        {
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            hash.AppendData(Encoding.UTF8.GetBytes(kind + "\n"));
+            source.AppendTo(hash);
+            validation?.AppendTo(hash);
+            return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
+        }
+    }
+
+    /// <summary>Throws if the texts are too short for a sequence.</summary>
+    /// <exception cref="InvalidDataException">They are; the message names the text and the way out.</exception>
+    public void RequireLength(int length)
+    {
+        var tokens = _dataset.Train.TokenCount;
+        if (tokens < length + 1L)
+        {
+            throw new InvalidDataException($"{_options.Data}: there are {tokens} tokens to train on, too few for a sequence of {length} "
+                + "and the token after it: shorten sequenceLength or take more text");
+        }
+
+        if (_dataset.Validation is { TokenCount: < 2 })
+        {
+            throw new InvalidDataException($"{_options.EvalData ?? _options.Data}: the validation text has fewer than two tokens, so that "
+                + "there is nothing to predict: take more text, a larger validationFraction, or 0");
         }
     }
 
@@ -143,6 +174,38 @@ internal sealed class TrainingData : IDisposable
     {
         _batches?.Dispose();
         _dataset.Dispose();
+    }
+
+    /// <summary>Holds a lock file until disposed of; the kernel lets go of it with the process.</summary>
+    private static FileStream WaitForTurn(string name, ITrainingObserver observer, CancellationToken ct)
+    {
+        var path = Path.Combine(Directory.CreateDirectory(Path.Combine(CacheFolder, "locks")).FullName, name);
+        for (var told = false; ; ct.WaitHandle.WaitOne(100))
+        {
+            ct.ThrowIfCancellationRequested();
+            try
+            {
+                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+            }
+            catch (IOException) when (File.Exists(path))
+            {
+                if (!told)
+                    observer.OnWarning("another process is preparing the same text: waiting for it");
+                told = true;
+            }
+        }
+    }
+
+    private static void RequireEncodable(Tokenizer tokenizer, string prompt)
+    {
+        try
+        {
+            tokenizer.Encode(prompt);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new InvalidDataException($"samplePrompts: \"{prompt}\": {e.Message}", e);
+        }
     }
 
     private static List<(string, byte[])> ReadFiles(Tokenizer tokenizer)

@@ -50,11 +50,34 @@ public sealed class RunDirectoryTests
             () => RunDirectory.Create(_directory["run"]),
             Throws.InstanceOf<IOException>().With.Message.Contains("already holds a run").And.Message.Contains("--resume")
                 .And.Message.Contains("--outputDir").And.Message.Contains("--overwriteOutputDir"));
-        using (RunDirectory.Create(_directory["run"], overwrite: true))
+        string[] earlier = Left();
+        RunDirectory.Create(_directory["run"], overwrite: true).Dispose();
+        Assert.That(Left(), Is.EqualTo(earlier), "the earlier run stays until the new one begins");
+        using (var run = RunDirectory.Create(_directory["run"], overwrite: true))
         {
-            var left = Directory.GetFileSystemEntries(_directory["run"]).Select(Path.GetFileName);
-            Assert.That(left, Is.EquivalentTo((string[])[".lock", "notes.txt"]), "what is not the run's own stays");
+            run.WriteConfig("{}");
+            Assert.That(Left(), Is.EqualTo((string[])[".lock", "config.json", "notes.txt"]), "what is not the run's own stays");
         }
+
+        string[] Left() => [.. Directory.GetFileSystemEntries(_directory["run"]).Select(Path.GetFileName).Order(StringComparer.Ordinal)!];
+    }
+
+    [Test]
+    public void ARunThatNeverBeganLeavesNothing()
+    {
+        RunDirectory.Create(_directory["new"]).Dispose();
+        Assert.That(Directory.Exists(_directory["new"]), Is.False);
+
+        Directory.CreateDirectory(_directory["empty"]);
+        RunDirectory.Create(_directory["empty"]).Dispose();
+        Assert.That(Directory.GetFileSystemEntries(_directory["empty"]), Is.Empty);
+
+        // As a kill in the first moment leaves it.
+        File.WriteAllText(Path.Combine(_directory["empty"], ".lock"), "123");
+        File.WriteAllText(Path.Combine(_directory["empty"], "config.json.tmp"), "{");
+        using var run = RunDirectory.Create(_directory["empty"]);
+        run.WriteConfig("{}");
+        Assert.That(File.Exists(run.ConfigPath));
     }
 
     [Test]
