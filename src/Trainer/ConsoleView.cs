@@ -30,6 +30,9 @@ internal abstract class ConsoleView : ITrainingObserver, IDisposable
 
     public abstract void OnWarning(string message);
 
+    /// <summary>Says something about the process; safe on any thread.</summary>
+    public abstract void Notice(string message);
+
     public abstract void OnEnd(TrainingEnd end);
 
     public abstract void Dispose();

@@ -35,14 +35,15 @@ internal sealed class LiveView : ConsoleView
 
     public override void OnStart(TrainingStart start)
     {
-        lock (_gate)
-            _start = start;
-        if (_thread is not null)
-            return;
         // The panel hides the cursor. Whatever ends the process after this, a second Ctrl-C above all, must find it shown.
         _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, _ => Console.Out.Write(ShowCursor));
         AppDomain.CurrentDomain.ProcessExit += ShowCursorAtExit;
-        _thread = new Thread(Draw) { IsBackground = true, Name = "console" };
+        lock (_gate)
+        {
+            _start = start;
+            _thread = new Thread(Draw) { IsBackground = true, Name = "console" };
+        }
+
         _thread.Start();
     }
 
@@ -75,11 +76,9 @@ internal sealed class LiveView : ConsoleView
 
     public override void OnCheckpoint(CheckpointReport checkpoint) => Log(checkpoint.Step, Checkpoint(checkpoint), "default");
 
-    public override void OnWarning(string message)
-    {
-        lock (_gate)
-            _log.Enqueue(new Markup($"[yellow]warning:[/] {Markup.Escape(Harmless(message))}"));
-    }
+    public override void OnWarning(string message) => Keep(new Markup($"[yellow]warning:[/] {Markup.Escape(Harmless(message))}"));
+
+    public override void Notice(string message) => Keep(new Markup(Markup.Escape(message)));
 
     public override void OnEnd(TrainingEnd end)
     {
@@ -102,17 +101,38 @@ internal sealed class LiveView : ConsoleView
             return;
         _stop.Set();
         _thread.Join();
-        _thread = null;
+        lock (_gate)
+        {
+            _thread = null;
+            while (_log.TryDequeue(out var line))
+                Write(line);
+        }
+
         _interrupt?.Dispose();
         AppDomain.CurrentDomain.ProcessExit -= ShowCursorAtExit;
     }
 
     private void ShowCursorAtExit(object? sender, EventArgs e) => Console.Out.Write(ShowCursor);
 
-    private void Log(long step, string text, string colour)
+    private void Log(long step, string text, string colour) =>
+        Keep(new Markup($"[grey]{Step(step, _start?.TotalSteps ?? 0)}[/] [{colour}]{Markup.Escape(text)}[/]"));
+
+    /// <summary>Writes a line for good: above the panel while there is one, at once before and after.</summary>
+    private void Keep(IRenderable line)
     {
         lock (_gate)
-            _log.Enqueue(new Markup($"[grey]{Step(step, _start?.TotalSteps ?? 0)}[/] [{colour}]{Markup.Escape(text)}[/]"));
+        {
+            if (_thread is null)
+                Write(line);
+            else
+                _log.Enqueue(line);
+        }
+    }
+
+    private void Write(IRenderable line)
+    {
+        _console.Write(line);
+        _console.WriteLine();
     }
 
     private void Draw()

@@ -39,6 +39,8 @@ internal sealed class PlainView(TextWriter output) : ConsoleView
 
     public override void OnWarning(string message) => Write($"warning: {message}");
 
+    public override void Notice(string message) => Write(message);
+
     public override void OnEnd(TrainingEnd end)
     {
         foreach (var line in End(end))
@@ -47,20 +49,10 @@ internal sealed class PlainView(TextWriter output) : ConsoleView
 
     public override void Dispose() => output.Flush();
 
-    private void Write(params ReadOnlySpan<string> parts)
+    /// <summary>Writes the parts that are not empty as one line, in one call: notices come from other threads.</summary>
+    private void Write(params string[] parts)
     {
-        var any = false;
-        foreach (var part in parts)
-        {
-            if (part.Length == 0)
-                continue;
-            if (any)
-                output.Write(Separator);
-            output.Write(part);
-            any = true;
-        }
-
-        output.WriteLine();
+        output.WriteLine(string.Join(Separator, parts.Where(part => part.Length > 0)));
         output.Flush();
     }
 }

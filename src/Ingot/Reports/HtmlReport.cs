@@ -151,9 +151,11 @@ public static class HtmlReport
         {
             var sample = samples[shown == 1 ? 0 : (int)((long)i * (samples.Count - 1) / (shown - 1))];
             page.Append(CultureInfo.InvariantCulture, $"<article><h3>step {Number(sample.Step)}</h3><pre>");
-            if (sample.Prompt.Length > 0)
-                page.Append("<mark>").Append(Escape(sample.Prompt)).Append("</mark>");
-            page.Append(Escape(sample.Text)).Append("</pre></article>\n");
+            // A prompt of white space alone, a line feed say, is nothing to see.
+            var prompt = sample.Prompt.Trim().Length > 0 ? sample.Prompt : "";
+            if (prompt.Length > 0)
+                page.Append("<mark>").Append(Escape(prompt)).Append("</mark>");
+            page.Append(Escape(prompt.Length > 0 ? sample.Text : sample.Text.TrimStart())).Append("</pre></article>\n");
         }
 
         page.Append("</section>\n");

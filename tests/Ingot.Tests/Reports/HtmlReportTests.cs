@@ -101,6 +101,13 @@ public sealed class HtmlReportTests
     }
 
     [Test]
+    public void MarksWhatTheModelWasGiven()
+    {
+        var page = HtmlReport.Page(Summary([Row(1, 1)]) with { Samples = [new(1, "ROMEO:", "\nO!"), new(2, "\n", "\n\nThe king")] });
+        Assert.That(page, Does.Contain("<pre><mark>ROMEO:</mark>\nO!</pre>").And.Contain("<pre>The king</pre>"));
+    }
+
+    [Test]
     public void NeedsNothingFromElsewhere()
     {
         var page = HtmlReport.Page(Summary([Row(1, 1)]));

@@ -88,14 +88,19 @@ public sealed class ConsoleViewTests
     }
 
     [Test]
-    public void ALiveViewThatNeverStartedEndsQuietly()
+    public void ALiveViewThatNeverStartedStillSaysItsWarnings()
     {
         using var output = new StringWriter();
-        using (new LiveView(Console(output)))
+        using (var view = new LiveView(Console(output)))
         {
+            Assert.That(output.ToString(), Is.Empty);
+            view.OnWarning("Checkpoint 'a' is skipped.");
+            view.Notice("Finishing.");
         }
 
-        Assert.That(output.ToString(), Is.Empty);
+        var terminal = new VirtualTerminal();
+        terminal.Write(output.ToString());
+        Assert.That(terminal.Lines, Is.EqualTo((string[])["warning: Checkpoint 'a' is skipped.", "Finishing.", ""]));
     }
 
     [TestCase(42, "0:42")]
