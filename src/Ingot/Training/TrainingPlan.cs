@@ -19,8 +19,11 @@ namespace Ingot.Training;
 public sealed record PlanReport(ModelConfig Model, long Parameters, long ParameterBytes, long GradientBytes, long OptimizerBytes,
     long ActivationBytes, long UnsharedActivationBytes, long TokensPerStep, double FlopsPerStep, int Calls)
 {
+    /// <summary>Copy of weights and moments while a checkpoint is written beside training.</summary>
+    public long SnapshotBytes => GradientBytes + OptimizerBytes;
+
     /// <summary>All of it together.</summary>
-    public long TotalBytes => ParameterBytes + GradientBytes + OptimizerBytes + ActivationBytes;
+    public long TotalBytes => ParameterBytes + GradientBytes + OptimizerBytes + ActivationBytes + SnapshotBytes;
 }
 
 /// <summary>Plans a run: what it takes in memory and work.</summary>
@@ -56,7 +59,8 @@ public static class TrainingPlan
             return;
         throw new InsufficientMemoryException(
             $"training takes {Gigabytes(plan.TotalBytes)} ({Gigabytes(plan.ParameterBytes + plan.GradientBytes + plan.OptimizerBytes)} for "
-            + $"{plan.Parameters:N0} parameters, their gradients and moments, {Gigabytes(plan.ActivationBytes)} for activations), but "
+            + $"{plan.Parameters:N0} parameters, their gradients and moments, {Gigabytes(plan.ActivationBytes)} for activations, "
+            + $"{Gigabytes(plan.SnapshotBytes)} for the copy that a checkpoint is written from), but "
             + $"{Gigabytes(available)} are available: take a smaller --perDeviceTrainBatchSize (and more --gradientAccumulationSteps), "
             + "--gradientCheckpointing block, a shorter --sequenceLength, or a smaller model");
     }

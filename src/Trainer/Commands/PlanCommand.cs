@@ -44,6 +44,7 @@ internal static class PlanCommand
         Console.WriteLine($"  gradients  {Text.Bytes(plan.GradientBytes),12}");
         Console.WriteLine($"  optimizer  {Text.Bytes(plan.OptimizerBytes),12}");
         Console.WriteLine($"  activations{Text.Bytes(plan.ActivationBytes),12}   ({Text.Bytes(plan.UnsharedActivationBytes)} if nothing were shared)");
+        Console.WriteLine($"  checkpoint {Text.Bytes(plan.SnapshotBytes),12}   (a copy, to write while training goes on)");
         Console.WriteLine($"  together   {Text.Bytes(plan.TotalBytes),12}");
     }
 
@@ -59,6 +60,7 @@ internal static class PlanCommand
         writer.WriteNumber("optimizerBytes", plan.OptimizerBytes);
         writer.WriteNumber("activationBytes", plan.ActivationBytes);
         writer.WriteNumber("unsharedActivationBytes", plan.UnsharedActivationBytes);
+        writer.WriteNumber("snapshotBytes", plan.SnapshotBytes);
         writer.WriteNumber("totalBytes", plan.TotalBytes);
         writer.WriteEndObject();
     });
