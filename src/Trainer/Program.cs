@@ -40,6 +40,12 @@ internal static class Program
             DoctorCommand.Create(),
         };
         root.HelpName = "ingot";
+        HelpPage.Describe(root, """
+            ingot doctor                                    is everything there?
+            ingot train recipes/jargon.json                 train a small GPT on the Jargon File
+            ingot generate --model runs/jargon --prompt "hacker"
+            ingot train --help                              all options of a run
+            """);
         HelpPage.AddTo(root);
         return root;
     }
