@@ -28,6 +28,7 @@ public static class Presets
         ["gpt3-2.7b"] = Gpt2(32, 2560, 32, 2048),
         ["gpt3-6.7b"] = Gpt2(32, 4096, 32, 2048),
         ["gpt3-13b"] = Gpt2(40, 5120, 40, 2048),
+        ["gpt3-175b"] = Gpt2(96, 12288, 96, 2048),
 
         // Llama 2 (Touvron et al. 2023).
         ["llama2-7b"] = new LlamaConfig { RmsNormEpsilon = 1e-5, Positions = 4096 },
