@@ -29,6 +29,9 @@ struct MatmulCall {
     const bool backward, accumulate;
 };
 
+/// The ways to compute it; see their files.
+extern const ingot_kernel matmul_onednn, matmul_packed, matmul_packed_bf16;
+
 inline void matmul_cost(const ingot_kernel_call* call, double* flops, double* bytes) {
     const MatmulCall c(call);
     *flops = 2.0 * static_cast<double>(c.m) * static_cast<double>(c.n) * static_cast<double>(c.k);

@@ -208,7 +208,9 @@ ingot_status launch(const ingot_kernel_call* call) {
     return INGOT_OK;
 }
 
-const ingot_kernel matmul_onednn = {
+}  // namespace
+
+extern const ingot_kernel matmul_onednn = {
     .struct_size = sizeof(ingot_kernel),
     .device_kind = INGOT_DEVICE_CPU,
     .op = "matmul",
@@ -225,5 +227,4 @@ const ingot_kernel matmul_onednn = {
 };
 INGOT_REGISTER_KERNEL(matmul_onednn);
 
-}  // namespace
 }  // namespace ingot

@@ -89,23 +89,35 @@ OpTest test_of(const Case& c, const Operands& o) {
     return test;
 }
 
-/// The library's choice, and the definition.
+bool has_bf16() {
+    ingot_device_properties properties{};
+    expect_ok(ingot_get_device_properties(0, &properties), "ingot_get_device_properties");
+    return properties.has_bf16;
+}
+
+/// Variants that must compute a case.
+std::vector<std::string> variants_for(const Case& c) {
+    std::vector<std::string> variants = {"auto", "packed", "naive"};
+    static const bool fast_bf16 = has_bf16();
+    const bool half = c.dtype == INGOT_BF16;
+    if (half && fast_bf16) variants.push_back("packed-bf16");
+    if (c.k > 0 && (half ? fast_bf16 : c.y_dtype == INGOT_F32)) variants.push_back("onednn");
+    return variants;
+}
+
 void check(const Case& c) {
     SCOPED_TRACE(c.name());
     const Operands o(c);
     const Expected want = reference(c, o);
     const int32_t precision = c.y_dtype == INGOT_BF16 ? INGOT_BF16 : c.aux ? c.dtype : INGOT_F32;
-    for (const int threads : {1, 2}) {
-        const Results got = test_of(c, o).threads(threads).run();
-        EXPECT_CLOSE(got["y"], want.y, precision);
-        if (c.aux && !c.backward) {
-            EXPECT_CLOSE(got["aux"], want.aux, c.dtype);
+    for (const std::string& variant : variants_for(c)) {
+        for (const int threads : {1, 2}) {
+            const Results got = test_of(c, o).kernel(variant).threads(threads).run();
+            EXPECT_CLOSE(got["y"], want.y, precision) << variant;
+            if (c.aux && !c.backward) {
+                EXPECT_CLOSE(got["aux"], want.aux, c.dtype) << variant;
+            }
         }
-    }
-    const Results naive = test_of(c, o).kernel("naive").run();
-    EXPECT_CLOSE(naive["y"], want.y, precision) << "naive";
-    if (c.aux && !c.backward) {
-        EXPECT_CLOSE(naive["aux"], want.aux, c.dtype) << "naive";
     }
 }
 
@@ -210,10 +222,35 @@ TEST(Matmul, VectorsWithGaps) {
 
 TEST(Matmul, RepeatsBitForBit) {
     for (const int32_t dtype : {INGOT_F32, INGOT_BF16}) {
-        for (const int threads : {1, 2, 5}) {
-            const Case c{.m = 300, .n = 203, .k = 1111, .dtype = dtype, .a_transposed = true};
-            const Operands o(c);
-            EXPECT_EQ(test_of(c, o).threads(threads).run()["y"], test_of(c, o).threads(threads).run()["y"]);
+        const Case c{.m = 300, .n = 203, .k = 1111, .dtype = dtype, .a_transposed = true};
+        const Operands o(c);
+        for (const std::string& variant : variants_for(c)) {
+            for (const int threads : {1, 2, 5}) {
+                const auto run = [&] { return test_of(c, o).kernel(variant).threads(threads).run()["y"]; };
+                EXPECT_EQ(run(), run()) << variant << " " << threads;
+            }
+        }
+    }
+}
+
+TEST(Matmul, PackedHasTheSameBitsForAnyNumberOfThreadsAndRows) {
+    for (const int32_t y_dtype : {INGOT_F32, INGOT_BF16}) {
+        for (const char* variant : {"packed", "packed-bf16"}) {
+            const Case c{.m = 301, .n = 203, .k = 1111, .dtype = INGOT_BF16, .y_dtype = y_dtype, .b_transposed = true};
+            const auto variants = variants_for(c);
+            if (std::find(variants.begin(), variants.end(), variant) == variants.end()) continue;
+            Operands o(c);
+            const auto all = test_of(c, o).kernel(variant).threads(1).run()["y"];
+            for (const int threads : {2, 3, 5, 8})
+                EXPECT_EQ(test_of(c, o).kernel(variant).threads(threads).run()["y"], all) << threads;
+            Case first = c;
+            first.m = 10;
+            o.a.values.resize(static_cast<size_t>(first.m * first.k));
+            o.a.shape = {first.m, first.k};
+            o.y.shape = {first.m, first.n};
+            o.y.values.resize(static_cast<size_t>(first.m * first.n));
+            EXPECT_EQ(test_of(first, o).kernel(variant).run()["y"],
+                      std::vector<double>(all.begin(), all.begin() + first.m * first.n));
         }
     }
 }
