@@ -14,13 +14,10 @@ internal sealed partial class Interruption : IDisposable
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration _interrupt;
     private readonly PosixSignalRegistration _terminate;
-    private readonly string _notice;
 
     /// <summary>Listens from now on.</summary>
-    /// <param name="notice">What the first signal prints on stderr; empty for nothing.</param>
-    public Interruption(string notice)
+    public Interruption()
     {
-        _notice = notice;
         if (!OperatingSystem.IsWindows())
         {
             // A script's background job starts with SIGINT ignored, and .NET would leave it so. A run has something to save: it listens.
@@ -53,11 +50,6 @@ internal sealed partial class Interruption : IDisposable
 
         context.Cancel = true;
         ExitCode = context.Signal == PosixSignal.SIGTERM ? ExitCodes.Terminated : ExitCodes.Interrupted;
-        if (_notice.Length > 0)
-        {
-            Console.Error.WriteLine(_notice);
-        }
-
         _source.Cancel();
     }
 

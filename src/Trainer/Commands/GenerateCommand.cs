@@ -67,7 +67,7 @@ internal static class GenerateCommand
 
         using TextGenerator generator = TextGenerator.Load(FindFolder(model));
         prompt ??= Console.IsInputRedirected ? Console.In.ReadToEnd().TrimEnd('\r', '\n') : "";
-        using var interruption = new Interruption("");
+        using var interruption = new Interruption();
         Console.Write(prompt);
         try
         {

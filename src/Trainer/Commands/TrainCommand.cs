@@ -30,7 +30,7 @@ internal static class TrainCommand
             throw new TrainingOptionsException([$"--resume takes the run's own recipe: leave out {recipe}; options may be given"]);
         }
 
-        using var interruption = new Interruption("");
+        using var interruption = new Interruption();
         using ConsoleView view = ConsoleView.Create();
         // Through the view, which knows where on the screen a line may go.
         interruption.Token.Register(() => view.Notice("Finishing the step, then saving. Once more stops at once, without saving."));
