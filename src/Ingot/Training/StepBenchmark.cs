@@ -138,7 +138,7 @@ public static class StepBenchmark
                 operand.Buffer.Map<float>(0, (int)(operand.Buffer.Bytes / 4)).Fill(0.5f);
             foreach (var operand in operands.Where(o => o.DType == DType.Bf16))
                 operand.Buffer.Map<ushort>(0, (int)(operand.Buffer.Bytes / 2)).Fill(0x3f00);
-            using (var program = new NativeProgram(Device.Cpu, [new OpCall("matmul", operands)]))
+            using (var program = Library(operands))
             {
                 program.Run();
                 var best = double.PositiveInfinity;
@@ -160,6 +160,19 @@ public static class StepBenchmark
         }
 
         return flops / time / 1e9;
+    }
+
+    /// <summary>A matmul by oneDNN itself, or, where that cannot do it, by the default kernel.</summary>
+    private static NativeProgram Library(Operand[] operands)
+    {
+        try
+        {
+            return new NativeProgram(Device.Cpu, [new OpCall("matmul", operands) { Kernel = "onednn" }]);
+        }
+        catch (IngotException e) when (e.Status == Status.ErrorUnsupported)
+        {
+            return new NativeProgram(Device.Cpu, [new OpCall("matmul", operands)]);
+        }
     }
 
     /// <summary>Seconds of a run of a program that does nothing.</summary>
