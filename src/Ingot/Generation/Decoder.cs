@@ -53,10 +53,13 @@ public sealed class Decoder : IDisposable
     }
 
     /// <summary>Logits [vocabulary] of what follows the tokens.</summary>
-    public float[] Logits(IReadOnlyList<int> tokens)
+    public float[] Logits(IReadOnlyList<int> tokens) => Logits(tokens, cached: 0);
+
+    /// <summary>The same when the cache holds the first <paramref name="cached"/> tokens already: all but the last, or none.</summary>
+    internal float[] Logits(IReadOnlyList<int> tokens, int cached)
     {
-        Run(tokens, 0, new GenerationOptions(), 0);
-        return ProgramFor(tokens.Count).Values<float>("logits").ToArray();
+        Run(tokens, cached, new GenerationOptions(), 0);
+        return ProgramFor(tokens.Count - cached).Values<float>("logits").ToArray();
     }
 
     /// <inheritdoc/>

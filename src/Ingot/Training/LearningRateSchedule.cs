@@ -3,8 +3,9 @@ namespace Ingot.Training;
 /// <summary>
 /// The learning rate of every step: a linear warm-up from 0 to the peak, then the course that <see cref="LrSchedulerType"/> names, with
 /// the formulas of Hugging Face Transformers (optimization.py). As there, a step's number is the number of updates done before it: the
-/// first update has step 0, and so, with warm-up, learning rate 0; the last of N has step N - 1. A decay that ends at
-/// <see cref="TrainingOptions.MinLearningRate"/> instead of 0 is stretched between the peak and it, as in nanoGPT.
+/// first update has step 0, and so, with warm-up, learning rate 0; the last of N has step N - 1. A step of a run that is skipped is no
+/// update: the one after it has its learning rate, and a run that skipped k of its steps ends k updates before the schedule does. A decay
+/// that ends at <see cref="TrainingOptions.MinLearningRate"/> instead of 0 is stretched between the peak and it, as in nanoGPT.
 /// </summary>
 public sealed class LearningRateSchedule
 {

@@ -150,6 +150,11 @@ public sealed partial record TrainingOptions
         {
             problems.Add("targetLoss", "needs validation text: set evalData or a validationFraction above 0");
         }
+
+        if (TargetLoss is not null && EvalSteps == 0)
+        {
+            problems.Add("targetLoss", "needs evaluations while the model trains: set evalSteps above 0");
+        }
     }
 
     private void CheckOptimizer(Problems problems)

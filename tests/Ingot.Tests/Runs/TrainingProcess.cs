@@ -21,21 +21,27 @@ internal sealed partial class TrainingProcess : IDisposable
 
     /// <param name="arguments">Arguments of `ingot`.</param>
     /// <param name="limit">Shell commands to run first, such as "ulimit -f 100".</param>
-    /// <param name="folder">Current directory; null for that of the tests.</param>
-    public TrainingProcess(IEnumerable<string> arguments, string limit = "", string? folder = null)
+    /// <param name="user">A command that runs another as some user, with a space behind it.</param>
+    public TrainingProcess(IEnumerable<string> arguments, string limit = "", string user = "")
     {
         var program = Path.Combine(TestContext.CurrentContext.TestDirectory, "Ingot.Trainer.dll");
         _process = new Process
         {
-            StartInfo = new ProcessStartInfo("/bin/sh", ["-c", limit + "\nexec dotnet \"$0\" \"$@\"", program, .. arguments])
+            StartInfo = new ProcessStartInfo("/bin/sh", ["-c", limit + $"\nexec {user}dotnet \"$0\" \"$@\"", program, .. arguments])
             {
-                WorkingDirectory = folder ?? TestContext.CurrentContext.TestDirectory,
+                WorkingDirectory = TestContext.CurrentContext.TestDirectory,
                 RedirectStandardInput = true,
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
 
-                // The runtime keeps its code in a file that a limit on file sizes would hit first.
-                Environment = { ["DOTNET_EnableWriteXorExecute"] = "0" },
+                Environment =
+                {
+                    // The runtime keeps its code in a file that a limit on file sizes would hit first.
+                    ["DOTNET_EnableWriteXorExecute"] = "0",
+
+                    // Threads that spin while they wait take minutes where other tests run beside this one.
+                    ["OMP_WAIT_POLICY"] = "passive",
+                },
             },
         };
         _process.OutputDataReceived += (_, e) =>
@@ -66,9 +72,9 @@ internal sealed partial class TrainingProcess : IDisposable
     public bool HasExited => _process.HasExited;
 
     /// <summary>Runs it to its end.</summary>
-    public static Ending Run(IEnumerable<string> arguments, string limit = "", string? folder = null)
+    public static Ending Run(IEnumerable<string> arguments, string limit = "", string user = "")
     {
-        using var process = new TrainingProcess(arguments, limit, folder);
+        using var process = new TrainingProcess(arguments, limit, user);
         return process.Wait();
     }
 
