@@ -68,6 +68,12 @@ public abstract record ModelConfig
     public double TrainingFlopsPerToken(long length) =>
         (6.0 * DeclareParameters().Sum(p => p.Elements)) + (6.0 * Layers * Width * length);
 
+    /// <summary>More than any published model has; far more would be a slip that takes all memory before a plan could say so.</summary>
+    private const int MostLayers = 1000;
+
+    private protected void RequireLayers(string key) =>
+        Require(Layers is > 0 and <= MostLayers, $"{key} is {Layers}; a model has 1 to {MostLayers} layers");
+
     private protected static void Require(bool condition, string message)
     {
         if (!condition)

@@ -74,8 +74,9 @@ public sealed record Gpt2Config : ModelConfig
     /// <inheritdoc/>
     public override void Validate()
     {
-        Require(VocabSize > 0 && Positions > 0 && Embedding > 0 && LayerCount > 0 && Heads > 0,
-            "vocab_size, n_positions, n_embd, n_layer and n_head must be 1 or more");
+        RequireLayers("n_layer");
+        Require(VocabSize > 0 && Positions > 0 && Embedding > 0 && Heads > 0,
+            "vocab_size, n_positions, n_embd and n_head must be 1 or more");
         Require(Embedding % Heads == 0, $"the width {Embedding} (n_embd) is not divisible by {Heads} heads (n_head): "
             + $"take a width of {Embedding / Heads * Heads} or {((Embedding / Heads) + 1) * Heads}, or another number of heads");
         Require(Dropout is >= 0 and < 1, $"dropout {Dropout} must be in [0, 1)");

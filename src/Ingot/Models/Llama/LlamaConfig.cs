@@ -104,9 +104,10 @@ public sealed record LlamaConfig : ModelConfig
     /// <inheritdoc/>
     public override void Validate()
     {
-        Require(VocabSize > 0 && HiddenSize > 0 && IntermediateSize > 0 && LayerCount > 0 && Heads > 0 && Positions > 0 && KvHeads > 0,
-            "vocab_size, hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, num_key_value_heads and "
-            + "max_position_embeddings must be 1 or more");
+        RequireLayers("num_hidden_layers");
+        Require(VocabSize > 0 && HiddenSize > 0 && IntermediateSize > 0 && Heads > 0 && Positions > 0 && KvHeads > 0,
+            "vocab_size, hidden_size, intermediate_size, num_attention_heads, num_key_value_heads and max_position_embeddings "
+            + "must be 1 or more");
         Require(HeadDim is not null || HiddenSize % Heads == 0,
             $"hidden_size {HiddenSize} is not divisible by {Heads} heads (num_attention_heads): "
             + $"take a width of {HiddenSize / Heads * Heads} or {((HiddenSize / Heads) + 1) * Heads}, or another number of heads");
