@@ -1,4 +1,5 @@
 using Ingot.Bindings;
+
 namespace Ingot.Graphs;
 
 /// <summary>What a gradient rule sees and does: reads gradients of outputs, writes those of inputs.</summary>

@@ -1,4 +1,5 @@
 using Ingot.Bindings;
+
 namespace Ingot.Graphs;
 
 /// <summary>What a storage is for, and so who allocates it and how long its content lasts.</summary>

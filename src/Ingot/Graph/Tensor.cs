@@ -1,5 +1,5 @@
-using Ingot.Bindings;
 using System.Diagnostics.CodeAnalysis;
+using Ingot.Bindings;
 
 namespace Ingot.Graphs;
 

@@ -17,7 +17,12 @@ public static class Presets
         // nanoGPT's setting for a laptop: characters of tinyshakespeare.
         ["nanogpt-cpu"] = new Gpt2Config
         {
-            VocabSize = 65, LayerCount = 4, Embedding = 128, Heads = 4, Positions = 64, ActivationFunction = "gelu",
+            VocabSize = 65,
+            LayerCount = 4,
+            Embedding = 128,
+            Heads = 4,
+            Positions = 64,
+            ActivationFunction = "gelu",
         },
 
         // GPT-3 (Brown et al. 2020, table 2.1), in GPT-2's architecture with a context of 2,048.
@@ -34,40 +39,91 @@ public static class Presets
         ["llama2-7b"] = new LlamaConfig { RmsNormEpsilon = 1e-5, Positions = 4096 },
         ["llama2-13b"] = new LlamaConfig
         {
-            HiddenSize = 5120, IntermediateSize = 13824, LayerCount = 40, Heads = 40, RmsNormEpsilon = 1e-5, Positions = 4096,
+            HiddenSize = 5120,
+            IntermediateSize = 13824,
+            LayerCount = 40,
+            Heads = 40,
+            RmsNormEpsilon = 1e-5,
+            Positions = 4096,
         },
 
         // TinyLlama (Zhang et al. 2024) and Llama 3 8B (Grattafiori et al. 2024).
         ["tinyllama-1.1b"] = new LlamaConfig
         {
-            HiddenSize = 2048, IntermediateSize = 5632, LayerCount = 22, Heads = 32, KeyValueHeads = 4, RmsNormEpsilon = 1e-5,
+            HiddenSize = 2048,
+            IntermediateSize = 5632,
+            LayerCount = 22,
+            Heads = 32,
+            KeyValueHeads = 4,
+            RmsNormEpsilon = 1e-5,
         },
         ["llama3-8b"] = new LlamaConfig
         {
-            VocabSize = 128256, HiddenSize = 4096, IntermediateSize = 14336, LayerCount = 32, Heads = 32, KeyValueHeads = 8,
-            Positions = 8192, RmsNormEpsilon = 1e-5, RopeTheta = 500000,
+            VocabSize = 128256,
+            HiddenSize = 4096,
+            IntermediateSize = 14336,
+            LayerCount = 32,
+            Heads = 32,
+            KeyValueHeads = 8,
+            Positions = 8192,
+            RmsNormEpsilon = 1e-5,
+            RopeTheta = 500000,
         },
 
         // Qwen2 (Yang et al. 2024) and Qwen3 (Yang et al. 2025).
         ["qwen2-0.5b"] = new LlamaConfig
         {
-            Flavor = LlamaFlavor.Qwen2, VocabSize = 151936, HiddenSize = 896, IntermediateSize = 4864, LayerCount = 24, Heads = 14,
-            KeyValueHeads = 2, Positions = 131072, RopeTheta = 1e6, TieWordEmbeddings = true,
+            Flavor = LlamaFlavor.Qwen2,
+            VocabSize = 151936,
+            HiddenSize = 896,
+            IntermediateSize = 4864,
+            LayerCount = 24,
+            Heads = 14,
+            KeyValueHeads = 2,
+            Positions = 131072,
+            RopeTheta = 1e6,
+            TieWordEmbeddings = true,
         },
         ["qwen2-1.5b"] = new LlamaConfig
         {
-            Flavor = LlamaFlavor.Qwen2, VocabSize = 151936, HiddenSize = 1536, IntermediateSize = 8960, LayerCount = 28, Heads = 12,
-            KeyValueHeads = 2, Positions = 131072, RopeTheta = 1e6, TieWordEmbeddings = true,
+            Flavor = LlamaFlavor.Qwen2,
+            VocabSize = 151936,
+            HiddenSize = 1536,
+            IntermediateSize = 8960,
+            LayerCount = 28,
+            Heads = 12,
+            KeyValueHeads = 2,
+            Positions = 131072,
+            RopeTheta = 1e6,
+            TieWordEmbeddings = true,
         },
         ["qwen3-0.6b"] = new LlamaConfig
         {
-            Flavor = LlamaFlavor.Qwen3, VocabSize = 151936, HiddenSize = 1024, IntermediateSize = 3072, LayerCount = 28, Heads = 16,
-            KeyValueHeads = 8, HeadDim = 128, Positions = 40960, RopeTheta = 1e6, TieWordEmbeddings = true,
+            Flavor = LlamaFlavor.Qwen3,
+            VocabSize = 151936,
+            HiddenSize = 1024,
+            IntermediateSize = 3072,
+            LayerCount = 28,
+            Heads = 16,
+            KeyValueHeads = 8,
+            HeadDim = 128,
+            Positions = 40960,
+            RopeTheta = 1e6,
+            TieWordEmbeddings = true,
         },
         ["qwen3-1.7b"] = new LlamaConfig
         {
-            Flavor = LlamaFlavor.Qwen3, VocabSize = 151936, HiddenSize = 2048, IntermediateSize = 6144, LayerCount = 28, Heads = 16,
-            KeyValueHeads = 8, HeadDim = 128, Positions = 40960, RopeTheta = 1e6, TieWordEmbeddings = true,
+            Flavor = LlamaFlavor.Qwen3,
+            VocabSize = 151936,
+            HiddenSize = 2048,
+            IntermediateSize = 6144,
+            LayerCount = 28,
+            Heads = 16,
+            KeyValueHeads = 8,
+            HeadDim = 128,
+            Positions = 40960,
+            RopeTheta = 1e6,
+            TieWordEmbeddings = true,
         },
     };
 

@@ -60,8 +60,14 @@ public static class StepBenchmark
             throw new ArgumentException($"the model has {options.Model.MaxPositions} positions; a sequence of {length} does not fit");
         var stepOptions = new TrainingStepOptions
         {
-            Batch = batch, Length = length, ComputeType = computeType, Beta2 = 0.95, WeightDecay = 0.1, Timed = options.Timed,
-            Recompute = options.GradientCheckpointing.ToPolicy(), Kernels = options.Kernels,
+            Batch = batch,
+            Length = length,
+            ComputeType = computeType,
+            Beta2 = 0.95,
+            WeightDecay = 0.1,
+            Timed = options.Timed,
+            Recompute = options.GradientCheckpointing.ToPolicy(),
+            Kernels = options.Kernels,
         };
         using var parameters = new ParameterStore(Device.Cpu, options.Model.DeclareParameters(), computeType, training: true);
         parameters.Initialize(1);

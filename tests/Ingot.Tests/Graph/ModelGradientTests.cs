@@ -167,7 +167,11 @@ public sealed class ModelGradientTests
         using var store = Store(model, DType.F32);
         using var step = new TrainingStep(model, store, new TrainingStepOptions
         {
-            Batch = Batch, Length = Length, Fuse = change.Fuse, ShareMemory = change.ShareMemory, Recompute = change.Recompute,
+            Batch = Batch,
+            Length = Length,
+            Fuse = change.Fuse,
+            ShareMemory = change.ShareMemory,
+            Recompute = change.Recompute,
         });
         step.Run(tokens, targets, 0, learningRate: 0);
         var gradients = All(store);

@@ -1,4 +1,5 @@
 using Ingot.Bindings;
+
 namespace Ingot.Graphs.Ops;
 
 /// <summary>Which keys a query sees, apart from padding and documents.</summary>

@@ -1,4 +1,5 @@
 using Ingot.Bindings;
+
 namespace Ingot.Graphs.Ops;
 
 /// <summary>Element-by-element ops: sums, products, scaling, casts.</summary>

@@ -1,4 +1,5 @@
 using Ingot.Bindings;
+
 namespace Ingot.Graphs.Ops;
 
 /// <summary>Rows of a table by index.</summary>

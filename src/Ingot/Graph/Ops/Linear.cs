@@ -1,4 +1,5 @@
 using Ingot.Bindings;
+
 namespace Ingot.Graphs.Ops;
 
 /// <summary>How a linear layer's weight lies in memory and in the model's file.</summary>

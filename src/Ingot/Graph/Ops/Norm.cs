@@ -1,4 +1,5 @@
 using Ingot.Bindings;
+
 namespace Ingot.Graphs.Ops;
 
 /// <summary>LayerNorm and RMSNorm over the last dimension.</summary>

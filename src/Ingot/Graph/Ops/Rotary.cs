@@ -1,5 +1,5 @@
-using Ingot.Bindings;
 using System.Runtime.InteropServices;
+using Ingot.Bindings;
 
 namespace Ingot.Graphs.Ops;
 

@@ -1,4 +1,5 @@
 using Ingot.Bindings;
+
 namespace Ingot.Graphs.Ops;
 
 /// <summary>Other views of the same memory: reshape and split. Nothing is computed, but gradients flow through them.</summary>
