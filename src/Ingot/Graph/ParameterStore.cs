@@ -85,9 +85,9 @@ public sealed class ParameterStore : IDisposable
     public DeviceBuffer? SecondMoments { get; }
 
     /// <summary>Bytes that a store takes, without making one.</summary>
-    public static long BytesFor(IReadOnlyList<ParameterInfo> parameters, DType computeType, bool training) =>
+    public static long BytesFor(IReadOnlyList<ParameterInfo> parameters, DType computeType, bool training) => checked(
         parameters.Sum(p => (p.Elements + Alignment - 1) / Alignment * Alignment)
-        * (4 + (computeType == DType.Bf16 ? 2 : 0) + (training ? 12 : 0));
+        * (4 + (computeType == DType.Bf16 ? 2 : 0) + (training ? 12 : 0)));
 
     /// <summary>Whether weight decay applies: to matrices and tables, not to biases and norms.</summary>
     public static bool Decays(ParameterInfo parameter) => parameter.Shape.Count >= 2;

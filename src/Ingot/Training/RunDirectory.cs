@@ -125,9 +125,16 @@ public sealed class RunDirectory : IDisposable
     public CheckpointStore OpenCheckpoints(int keepLast = 0) => CheckpointStore.Open(CheckpointsPath, keepLast);
 
     /// <summary>Opens a new TensorBoard event file; one written before is continued by it.</summary>
-    /// <param name="lastStep">Step from which the run goes on: TensorBoard drops what earlier files have after it. 0 for a new run.</param>
+    /// <param name="lastStep">
+    /// Step from which the run goes on: TensorBoard drops what earlier files have after it. With 0, for a new run, they are deleted.
+    /// </param>
     /// <returns>The writer.</returns>
-    public TensorBoardWriter OpenTensorBoard(long lastStep = 0) => new(DirectoryPath, lastStep);
+    public TensorBoardWriter OpenTensorBoard(long lastStep = 0)
+    {
+        if (lastStep == 0)
+            Array.ForEach(Directory.GetFiles(DirectoryPath, EventsPattern), File.Delete);
+        return new TensorBoardWriter(DirectoryPath, lastStep);
+    }
 
     /// <summary>Lets go of the directory; one that was made for a run that never began is removed.</summary>
     public void Dispose()

@@ -22,6 +22,9 @@ public sealed class TrainingOptionsException : Exception
 
 public sealed partial record TrainingOptions
 {
+    // Far above any model and machine, and low enough that sizes made of these can be counted.
+    private const long MostLayers = 2_000, MostPerLayer = 1 << 22, MostTokensOfAStep = 1 << 28;
+
     /// <summary>Model families that <see cref="Model"/> may name instead of a preset.</summary>
     public static IReadOnlyList<string> ModelFamilies { get; } = ["gpt2", "llama", "qwen2", "qwen3"];
 
@@ -61,13 +64,13 @@ public sealed partial record TrainingOptions
     private void CheckModel(Problems problems)
     {
         problems.NotBlank("model", Model, "name a preset such as gpt2-124m, or a family: " + string.Join(", ", ModelFamilies));
-        problems.AtLeast("numHiddenLayers", NumHiddenLayers, 1);
-        problems.AtLeast("hiddenSize", HiddenSize, 1);
-        problems.AtLeast("numAttentionHeads", NumAttentionHeads, 1);
-        problems.AtLeast("numKeyValueHeads", NumKeyValueHeads, 1);
-        problems.AtLeast("headDim", HeadDim, 1);
-        problems.AtLeast("intermediateSize", IntermediateSize, 1);
-        problems.AtLeast("maxPositionEmbeddings", MaxPositionEmbeddings, 1);
+        problems.Between("numHiddenLayers", NumHiddenLayers, 1, MostLayers);
+        problems.Between("hiddenSize", HiddenSize, 1, MostPerLayer);
+        problems.Between("numAttentionHeads", NumAttentionHeads, 1, MostPerLayer);
+        problems.Between("numKeyValueHeads", NumKeyValueHeads, 1, MostPerLayer);
+        problems.Between("headDim", HeadDim, 1, MostPerLayer);
+        problems.Between("intermediateSize", IntermediateSize, 1, MostPerLayer);
+        problems.Between("maxPositionEmbeddings", MaxPositionEmbeddings, 1, MostTokensOfAStep);
         if (ModelFamilies.Contains(Model))
         {
             problems.Given("numHiddenLayers", NumHiddenLayers, Model);
@@ -98,10 +101,19 @@ public sealed partial record TrainingOptions
         }
 
         problems.ShareBelowOne("dropout", Dropout);
+        CheckBatches(problems);
         if (problems.All.Count == 0)
         {
             CheckSizesTogether(problems);
         }
+    }
+
+    private void CheckBatches(Problems problems)
+    {
+        problems.Between("sequenceLength", SequenceLength, 1, MostTokensOfAStep);
+        problems.Between("perDeviceTrainBatchSize", PerDeviceTrainBatchSize, 1, MostTokensOfAStep);
+        problems.Between("perDeviceEvalBatchSize", PerDeviceEvalBatchSize, 1, MostTokensOfAStep);
+        problems.Between("gradientAccumulationSteps", GradientAccumulationSteps, 1, MostTokensOfAStep);
     }
 
     // A preset with some sizes changed may not fit together; the model itself knows. The vocabulary plays no part in it.
@@ -109,7 +121,20 @@ public sealed partial record TrainingOptions
     {
         try
         {
-            ModelFactory.Create(this, VocabSize ?? 257, endOfText: null);
+            var model = ModelFactory.Create(this, VocabSize ?? 257, endOfText: null);
+            long length = SequenceLength ?? model.MaxPositions;
+            if ((Int128)length * PerDeviceTrainBatchSize * GradientAccumulationSteps > MostTokensOfAStep)
+            {
+                problems.Add("perDeviceTrainBatchSize", $"is {PerDeviceTrainBatchSize}, which with sequences of {length} tokens and "
+                    + $"gradientAccumulationSteps {GradientAccumulationSteps} makes more than {MostTokensOfAStep:N0} tokens a step: "
+                    + "take fewer");
+            }
+
+            if (length * (PerDeviceEvalBatchSize ?? 1) > MostTokensOfAStep)
+            {
+                problems.Add("perDeviceEvalBatchSize", $"is {PerDeviceEvalBatchSize}, which with sequences of {length} tokens makes "
+                    + $"more than {MostTokensOfAStep:N0} tokens: take fewer");
+            }
         }
         catch (ArgumentException e)
         {
@@ -127,7 +152,6 @@ public sealed partial record TrainingOptions
         problems.ShareBelowOne("validationFraction", ValidationFraction);
         problems.NotBlank("tokenizer", Tokenizer, "take bpe, char, or a folder with tokenizer files");
         problems.AtLeast("vocabSize", VocabSize, 257);
-        problems.AtLeast("sequenceLength", SequenceLength, 1);
         if (SequenceLength > MaxPositionEmbeddings)
         {
             problems.Add("sequenceLength", $"is {SequenceLength}, longer than the model's maxPositionEmbeddings {MaxPositionEmbeddings}: "
@@ -135,9 +159,6 @@ public sealed partial record TrainingOptions
         }
 
         problems.Known("sampling", Sampling);
-        problems.AtLeast("perDeviceTrainBatchSize", PerDeviceTrainBatchSize, 1);
-        problems.AtLeast("perDeviceEvalBatchSize", PerDeviceEvalBatchSize, 1);
-        problems.AtLeast("gradientAccumulationSteps", GradientAccumulationSteps, 1);
     }
 
     private void CheckLimits(Problems problems)
@@ -219,6 +240,9 @@ public sealed partial record TrainingOptions
         public void Add(string key, string message) => All.Add(new(key, message));
 
         public void AtLeast(string key, long? value, long least) => Require(key, value, !(value < least), $"a whole number of at least {least}");
+
+        public void Between(string key, long? value, long least, long most) =>
+            Require(key, value, value is null || (value >= least && value <= most), $"a whole number from {least} to {most}");
 
         public void Positive(string key, double? value) =>
             Require(key, value, value is null || (value > 0 && double.IsFinite(value.Value)), "a number above 0");

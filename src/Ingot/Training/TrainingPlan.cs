@@ -20,10 +20,10 @@ public sealed record PlanReport(ModelConfig Model, long Parameters, long Paramet
     long ActivationBytes, long UnsharedActivationBytes, long TokensPerStep, double FlopsPerStep, int Calls)
 {
     /// <summary>Copy of weights and moments while a checkpoint is written beside training.</summary>
-    public long SnapshotBytes => GradientBytes + OptimizerBytes;
+    public long SnapshotBytes => checked(GradientBytes + OptimizerBytes);
 
     /// <summary>All of it together.</summary>
-    public long TotalBytes => ParameterBytes + GradientBytes + OptimizerBytes + ActivationBytes + SnapshotBytes;
+    public long TotalBytes => checked(ParameterBytes + GradientBytes + OptimizerBytes + ActivationBytes + SnapshotBytes);
 }
 
 /// <summary>Plans a run: what it takes in memory and work.</summary>
@@ -37,17 +37,20 @@ public static class TrainingPlan
         Make(ModelFactory.Create(options, options.VocabSize ?? Presets.Find(options.Model)?.VocabularySize ?? 8192, null), options);
 
     /// <summary>Plans the training of a model.</summary>
+    /// <exception cref="InsufficientMemoryException">It takes more than 64 bits can count.</exception>
     public static PlanReport Make(ModelConfig model, TrainingOptions options)
     {
-        var step = StepOptions(options, model);
-        var parameters = model.DeclareParameters();
-        var graph = TrainingStep.Write(model, step);
-        var plan = CompiledGraph.Prepare(graph, new CompileOptions { Train = true, Recompute = step.Recompute });
-        var count = parameters.Sum(p => p.Elements);
-        var master = ParameterStore.BytesFor(parameters, DType.F32, training: false);
-        var tokens = (long)step.Batch * step.Length * options.GradientAccumulationSteps;
-        return new PlanReport(model, count, ParameterStore.BytesFor(parameters, step.ComputeType, training: false), master, 2 * master,
-            plan.ArenaBytes, plan.UnsharedBytes, tokens, model.TrainingFlopsPerToken(step.Length) * tokens, graph.Calls.Count);
+        try
+        {
+            return Count(model, options);
+        }
+        catch (OverflowException e)
+        {
+            throw new InsufficientMemoryException(
+                "training takes more memory than any machine has: take a smaller --perDeviceTrainBatchSize, a shorter --sequenceLength, "
+                + "or a smaller model",
+                e);
+        }
     }
 
     /// <summary>Throws if the machine has not as much memory available as the plan takes; the message says what to change.</summary>
@@ -87,6 +90,22 @@ public static class TrainingPlan
         GradientCheckpointing.Block => RecomputePolicy.Block,
         _ => RecomputePolicy.None,
     };
+
+    private static PlanReport Count(ModelConfig model, TrainingOptions options)
+    {
+        var step = StepOptions(options, model);
+        var parameters = model.DeclareParameters();
+        var graph = TrainingStep.Write(model, step);
+        var plan = CompiledGraph.Prepare(graph, new CompileOptions { Train = true, Recompute = step.Recompute });
+        var count = parameters.Sum(p => p.Elements);
+        var master = ParameterStore.BytesFor(parameters, DType.F32, training: false);
+        var tokens = (long)step.Batch * step.Length * options.GradientAccumulationSteps;
+        var report = new PlanReport(model, count, ParameterStore.BytesFor(parameters, step.ComputeType, training: false), master,
+            checked(2 * master), plan.ArenaBytes, plan.UnsharedBytes, tokens, model.TrainingFlopsPerToken(step.Length) * tokens,
+            graph.Calls.Count);
+        _ = report.TotalBytes; // What cannot be counted is found out here.
+        return report;
+    }
 
     private static string Gigabytes(long bytes) => $"{bytes / (double)(1L << 30):0.00} GiB";
 }

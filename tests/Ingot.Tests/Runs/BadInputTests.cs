@@ -49,6 +49,13 @@ public sealed class BadInputTests : RunTests
     [TestCase("--hiddenSize 30 --numAttentionHeads 4", 2, "hiddenSize", "does not divide")]
     [TestCase("--sequenceLength 32 --maxPositionEmbeddings 16", 2, "sequenceLength", "maxPositionEmbeddings")]
     [TestCase("--learningRate -1", 2, "learningRate")]
+    [TestCase("--hiddenSize 2000000000 --numAttentionHeads 1", 2, "hiddenSize", "4194304")]
+    [TestCase("--numHiddenLayers 2000000", 2, "numHiddenLayers", "2000")]
+    [TestCase("--perDeviceTrainBatchSize 100000000", 2, "perDeviceTrainBatchSize", "tokens a step")]
+    [TestCase("--perDeviceTrainBatchSize 2 --gradientAccumulationSteps 200000000", 2, "gradientAccumulationSteps", "tokens a step")]
+    [TestCase("--perDeviceEvalBatchSize 100000000", 2, "perDeviceEvalBatchSize", "take fewer")]
+    [TestCase("--perDeviceTrainBatchSize 16000000", 1, "GiB", "perDeviceTrainBatchSize")]
+    [TestCase("--hiddenSize 4194304 --numHiddenLayers 2000 --perDeviceTrainBatchSize 16000000", 1, "smaller model")]
     [TestCase("--kernels attention=nonsense", 1, "nonsense")]
     public void OptionsThatContradict(string arguments, int exitCode, params string[] parts) =>
         AssertRefused(arguments.Split(' '), exitCode, parts);

@@ -118,6 +118,7 @@ public sealed class KillTests : RunTests
 
         Assert.That(listener.Warnings, Has.Count.EqualTo(1));
         Assert.That(listener.Warnings[0], Does.Contain("no complete checkpoint").And.Contains("beginning"));
+        Assert.That(Directory.GetFiles(RunPath, "events.*"), Has.Length.EqualTo(1), "the curves start again, too");
         AssertSameRun(RunPath, In("unbroken"));
     }
 
