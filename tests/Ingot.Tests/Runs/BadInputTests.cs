@@ -55,7 +55,7 @@ public sealed class BadInputTests : RunTests
     [TestCase("--perDeviceTrainBatchSize 2 --gradientAccumulationSteps 200000000", 2, "gradientAccumulationSteps", "tokens a step")]
     [TestCase("--perDeviceEvalBatchSize 100000000", 2, "perDeviceEvalBatchSize", "take fewer")]
     [TestCase("--perDeviceTrainBatchSize 16000000", 1, "GiB", "perDeviceTrainBatchSize")]
-    [TestCase("--hiddenSize 4194304 --numHiddenLayers 2000 --perDeviceTrainBatchSize 16000000", 1, "smaller model")]
+    [TestCase("--hiddenSize 4194304 --numHiddenLayers 900 --perDeviceTrainBatchSize 16000000", 1, "smaller model")]
     [TestCase("--kernels attention=nonsense", 1, "nonsense")]
     public void OptionsThatContradict(string arguments, int exitCode, params string[] parts) =>
         AssertRefused(arguments.Split(' '), exitCode, parts);
