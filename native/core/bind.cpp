@@ -143,9 +143,9 @@ ingot_tensor bind_operand(const std::string& name, const ingot_operand& o, int32
     const auto buffer = object_of<Buffer>(o.buffer, name.c_str());
     if (buffer->device != device)
         invalid(format("%s is on device %d, the program on device %d", name.c_str(), buffer->device, device));
-    check_bounds(name, o, buffer->memory.size());
+    check_bounds(name, o, buffer->memory->size());
     buffers.push_back(buffer);
-    return tensor_at(o, buffer->memory.data());
+    return tensor_at(o, buffer->memory->data());
 }
 
 }  // namespace

@@ -1,8 +1,7 @@
 #include "core/buffer.h"
 
-#include <cstring>
-
 #include "core/device.h"
+#include "core/fault.h"
 #include "core/stream.h"
 #include "core/text.h"
 
@@ -10,21 +9,21 @@ namespace ingot {
 
 /// The bytes [offset, offset + bytes) of a buffer, which must lie inside it.
 static std::byte* range(const Buffer& buffer, const char* name, uint64_t offset, uint64_t bytes) {
-    const uint64_t size = buffer.memory.size();
+    const uint64_t size = buffer.memory->size();
     if (offset > size || bytes > size - offset)
         throw Error(INGOT_ERROR_INVALID_ARGUMENT,
                     format("%llu bytes at offset %llu do not lie inside %s, which has %llu bytes",
                            static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(offset), name,
                            static_cast<unsigned long long>(size)));
-    return buffer.memory.data() + offset;
+    return buffer.memory->data() + offset;
 }
 
-static void create(int32_t device, uint64_t bytes, ingot_buffer* buffer) {
+static void create(int32_t device, MemoryKind kind, uint64_t bytes, ingot_buffer* buffer) {
     require_pointer(buffer, "buffer");
     *buffer = nullptr;
-    require_device(device);
+    Device& on = device_at(device);
     if (bytes == 0) throw Error(INGOT_ERROR_INVALID_ARGUMENT, "a buffer needs at least 1 byte");
-    *buffer = make_handle(std::make_shared<Buffer>(device, HostMemory(bytes, "a buffer")));
+    *buffer = make_handle(std::make_shared<Buffer>(device, on.allocate(kind, bytes, "a buffer")));
 }
 
 }  // namespace ingot
@@ -32,11 +31,11 @@ static void create(int32_t device, uint64_t bytes, ingot_buffer* buffer) {
 using namespace ingot;
 
 ingot_status ingot_buffer_create(int32_t device, uint64_t bytes, ingot_buffer* buffer) {
-    return guarded([&] { create(device, bytes, buffer); });
+    return guarded([&] { create(device, MemoryKind::Device, bytes, buffer); });
 }
 
 ingot_status ingot_buffer_create_pinned(int32_t device, uint64_t bytes, ingot_buffer* buffer) {
-    return guarded([&] { create(device, bytes, buffer); });
+    return guarded([&] { create(device, MemoryKind::Pinned, bytes, buffer); });
 }
 
 ingot_status ingot_buffer_destroy(ingot_buffer buffer) {
@@ -47,7 +46,7 @@ ingot_status ingot_buffer_size(ingot_buffer buffer, uint64_t* bytes) {
     return guarded([&] {
         const auto object = object_of<Buffer>(buffer, "buffer");
         require_pointer(bytes, "bytes");
-        *bytes = object->memory.size();
+        *bytes = object->memory->size();
     });
 }
 
@@ -55,7 +54,10 @@ ingot_status ingot_buffer_map(ingot_buffer buffer, void** address) {
     return guarded([&] {
         const auto object = object_of<Buffer>(buffer, "buffer");
         require_pointer(address, "address");
-        *address = object->memory.data();
+        if (!object->memory->host())
+            throw Error(INGOT_ERROR_UNSUPPORTED,
+                        "the buffer is in a GPU's memory, which has no host address; copy it to a pinned buffer");
+        *address = object->memory->host();
     });
 }
 
@@ -63,11 +65,11 @@ ingot_status ingot_buffer_write(ingot_buffer buffer, uint64_t offset, const void
                                 ingot_stream stream) {
     return guarded([&] {
         const auto object = object_of<Buffer>(buffer, "buffer");
-        require_stream(stream, object->device);
+        const auto queue = queue_of(stream, object->device);
         std::byte* const to = range(*object, "the buffer", offset, bytes);
         if (bytes == 0) return;
         require_pointer(source, "source");
-        std::memcpy(to, source, bytes);
+        queue->write(to, source, bytes);
     });
 }
 
@@ -75,11 +77,12 @@ ingot_status ingot_buffer_read(ingot_buffer buffer, uint64_t offset, void* desti
                                ingot_stream stream) {
     return guarded([&] {
         const auto object = object_of<Buffer>(buffer, "buffer");
-        require_stream(stream, object->device);
+        const auto queue = queue_of(stream, object->device);
         const std::byte* const from = range(*object, "the buffer", offset, bytes);
         if (bytes == 0) return;
         require_pointer(destination, "destination");
-        std::memcpy(destination, from, bytes);
+        queue->read(destination, from, bytes);
+        check_faults(object->device);
     });
 }
 
@@ -88,13 +91,14 @@ ingot_status ingot_buffer_copy(ingot_buffer destination, uint64_t destination_of
     return guarded([&] {
         const auto to_buffer = object_of<Buffer>(destination, "destination");
         const auto from_buffer = object_of<Buffer>(source, "source");
-        require_stream(stream, to_buffer->device);
+        // A copy between host and GPU is the GPU's work.
+        const auto queue = queue_of(stream, to_buffer->device != 0 ? to_buffer->device : from_buffer->device);
         std::byte* const to = range(*to_buffer, "the destination", destination_offset, bytes);
         const std::byte* const from = range(*from_buffer, "the source", source_offset, bytes);
         if (bytes == 0) return;
         if (to < from + bytes && from < to + bytes)
             throw Error(INGOT_ERROR_INVALID_ARGUMENT, "the ranges to copy from and to overlap");
-        std::memcpy(to, from, bytes);
+        queue->copy(to, from, bytes);
     });
 }
 
@@ -102,8 +106,8 @@ ingot_status ingot_buffer_fill(ingot_buffer buffer, uint64_t offset, uint8_t val
                                ingot_stream stream) {
     return guarded([&] {
         const auto object = object_of<Buffer>(buffer, "buffer");
-        require_stream(stream, object->device);
+        const auto queue = queue_of(stream, object->device);
         std::byte* const to = range(*object, "the buffer", offset, bytes);
-        if (bytes > 0) std::memset(to, value, bytes);
+        if (bytes > 0) queue->fill(to, value, bytes);
     });
 }

@@ -1,14 +1,16 @@
 // Buffers: pieces of memory that operands lie in.
 #pragma once
 
+#include <memory>
+
+#include "core/backend.h"
 #include "core/handle.h"
-#include "core/memory.h"
 
 namespace ingot {
 
 struct Buffer {
     int32_t device;
-    HostMemory memory;
+    std::unique_ptr<Memory> memory;
 };
 
 template <>

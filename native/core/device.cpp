@@ -3,7 +3,7 @@
 #include <atomic>
 
 #include "core/host.h"
-#include "core/memory.h"
+#include "core/module.h"
 #include "core/text.h"
 
 namespace ingot {
@@ -13,18 +13,22 @@ static constexpr int kMaxThreads = 1024;
 /// 0 until set: the default.
 static std::atomic<int> chosen_threads{0};
 
-static const Processor& cpu() {
-    static const Processor result = processor();
-    return result;
+int32_t device_count() {
+    return 1 + static_cast<int32_t>(cuda_status().backend->devices.size());
 }
 
-void require_device(int32_t device) {
-    if (device != 0) throw Error(INGOT_ERROR_NOT_FOUND, format("there is no device %d; device 0 is the CPU", device));
+Device& device_at(int32_t device) {
+    if (device == 0) return cpu_device();
+    if (device < 0 || device >= device_count()) {
+        const std::string& problem = cuda_status().backend->problem;
+        throw Error(INGOT_ERROR_NOT_FOUND, format("there is no device %d; device 0 is the CPU%s%s", device,
+                                                  problem.empty() ? "" : "; no GPU can be used: ", problem.c_str()));
+    }
+    return *cuda_status().backend->devices[static_cast<size_t>(device - 1)];
 }
 
 ingot_device_kind device_kind(int32_t device) {
-    require_device(device);
-    return INGOT_DEVICE_CPU;
+    return device_at(device).kind();
 }
 
 const char* device_kind_name(int32_t kind) {
@@ -60,30 +64,22 @@ ingot_status ingot_get_threads(int32_t* count) {
 ingot_status ingot_device_count(int32_t* count) {
     return guarded([&] {
         require_pointer(count, "count");
-        *count = 1;
+        *count = device_count();
     });
 }
 
 ingot_status ingot_get_device_properties(int32_t device, ingot_device_properties* properties) {
     return guarded([&] {
-        require_device(device);
+        const Device& found = device_at(device);
         require_pointer(properties, "properties");
-        *properties = {};
-        properties->kind = INGOT_DEVICE_CPU;
-        properties->compute_units = available_cores();
-        properties->has_bf16 = cpu().bf16 ? 1 : 0;
-        properties->memory_bytes = total_memory();
-        copy_text(properties->name, cpu().name);
+        *properties = found.properties();
     });
 }
 
 ingot_status ingot_get_device_memory(int32_t device, ingot_device_memory* memory) {
     return guarded([&] {
-        require_device(device);
+        const Device& found = device_at(device);
         require_pointer(memory, "memory");
-        *memory = {};
-        memory->available_bytes = available_memory();
-        memory->allocated_bytes = allocated_memory();
-        memory->peak_allocated_bytes = peak_allocated_memory();
+        *memory = found.memory();
     });
 }

@@ -9,6 +9,7 @@
 
 #include "core/device.h"
 #include "core/kernel.h"
+#include "core/module.h"
 #include "core/op.h"
 #include "core/text.h"
 
@@ -40,6 +41,7 @@ class Registry {
    public:
     Registry() {
         for (const ingot_kernel* kernel : built_in()) add(kernel, 1, "built-in");
+        for (const ingot_kernel* kernel : cuda_status().backend->kernels) add(kernel, 1, "built-in");
     }
 
     void add(const ingot_kernel* kernels, int count, const std::string& origin) {

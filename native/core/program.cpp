@@ -35,16 +35,17 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 Program::Program(int32_t device, const ingot_call* calls, int64_t count, uint32_t flags)
     : device_(device),
+      on_gpu_(device_kind(device) != INGOT_DEVICE_CPU),
       timed_(flags & INGOT_PROGRAM_TIMED),
       timings_(flags & INGOT_PROGRAM_TIMED ? static_cast<size_t>(count) : 0) {
-    const int threads = cpu_threads();
+    const int threads = on_gpu_ ? 1 : cpu_threads();
     const OpenMpThreads scope(threads);
     calls_.reserve(static_cast<size_t>(count));
     for (size_t i = 0; i < static_cast<size_t>(count); i++) {
         try {
             calls_.push_back(bind_call(calls[i], device, buffers_));
             BoundCall& bound = calls_.back();
-            ingot_kernel_call call = view(bound, threads);
+            ingot_kernel_call call = view(i, threads, nullptr);
             bound.kernel = choose_kernel(bound.op->name, calls[i].kernel, call);
             if (bound.kernel->cost && !bound.empty) bound.kernel->cost(&call, &bound.flops, &bound.bytes);
         } catch (const Error& e) {
@@ -54,6 +55,14 @@ Program::Program(int32_t device, const ingot_call* calls, int64_t count, uint32_
     std::sort(buffers_.begin(), buffers_.end());
     buffers_.erase(std::unique(buffers_.begin(), buffers_.end()), buffers_.end());
     buffers_.shrink_to_fit();
+    if (on_gpu_) {
+        std::vector<std::string> names;
+        for (size_t i = 0; i < calls_.size(); i++)
+            names.push_back(call_name(i, calls_[i].label.c_str()) + ": " + calls_[i].op->name);
+        faults_ = make_fault_table(device, std::move(names));
+        end_ = device_at(device).make_mark();
+        for (size_t i = 0; timed_ && i <= calls_.size(); i++) marks_.push_back(device_at(device).make_mark());
+    }
     try {
         prepare(threads);
     } catch (...) {
@@ -63,11 +72,17 @@ Program::Program(int32_t device, const ingot_call* calls, int64_t count, uint32_
 }
 
 Program::~Program() {
+    try {
+        if (last_queue_) end_->synchronize();
+    } catch (const Error&) {
+        // The device is lost; there is nothing to wait for.
+    }
     release();
 }
 
 /// The call as its kernel sees it.
-ingot_kernel_call Program::view(const BoundCall& call, int threads) {
+ingot_kernel_call Program::view(size_t index, int threads, void* stream) {
+    const BoundCall& call = calls_[index];
     ingot_kernel_call result{};
     result.tensors = call.tensors.data();
     result.attributes = call.attributes.data();
@@ -76,11 +91,13 @@ ingot_kernel_call Program::view(const BoundCall& call, int threads) {
     result.device = device_;
     result.threads = threads;
     result.state = call.state;
-    result.workspace = workspace_.data();
-    result.workspace_bytes = workspace_.size();
+    result.workspace = workspace_ ? workspace_->data() : nullptr;
+    result.workspace_bytes = workspace_ ? workspace_->size() : 0;
+    result.stream = stream;
     message_[0] = 0;
     result.message = message_;
     result.message_capacity = sizeof message_;
+    result.fault = faults_ ? faults_->of(index) : nullptr;
     return result;
 }
 
@@ -98,7 +115,7 @@ void Program::prepare(int threads) {
     for (size_t i = 0; i < calls_.size(); i++) {
         BoundCall& bound = calls_[i];
         if (bound.empty) continue;
-        ingot_kernel_call call = view(bound, threads);
+        ingot_kernel_call call = view(i, threads, nullptr);
         if (bound.kernel->workspace) workspace = std::max(workspace, bound.kernel->workspace(&call));
         if (!bound.kernel->prepare) continue;
         const ingot_status status = bound.kernel->prepare(&call, &bound.state);
@@ -108,9 +125,10 @@ void Program::prepare(int threads) {
             fail(i, status, message_);
         }
     }
-    if (workspace > workspace_.size()) {
-        workspace_ = HostMemory();
-        workspace_ = HostMemory(workspace, "the kernels' workspace");
+    if (workspace > workspace_bytes_) {
+        workspace_.reset();
+        workspace_bytes_ = 0;
+        workspace_ = device_at(device_).allocate(MemoryKind::Device, workspace, "the kernels' workspace");
         workspace_bytes_ = workspace;
     }
     prepared_threads_ = threads;
@@ -124,37 +142,77 @@ void Program::release() {
     }
 }
 
-void Program::run() {
+void Program::run(const std::shared_ptr<Queue>& queue) {
     if (running_.exchange(true, std::memory_order_acquire))
         throw Error(INGOT_ERROR_BUSY, "the program is running already; wait for that run, or create another program");
     struct Done {
         std::atomic<bool>& running;
         ~Done() { running.store(false, std::memory_order_release); }
     } const done{running_};
-    const int threads = cpu_threads();
-    const OpenMpThreads scope(threads);
-    if (threads != prepared_threads_) prepare(threads);
-    run_calls(threads);
+    on_gpu_ ? run_on_gpu(queue) : run_on_cpu();
     runs_++;
 }
 
-/// Allocates nothing.
-void Program::run_calls(int threads) {
+void Program::run_on_cpu() {
+    const int threads = cpu_threads();
+    const OpenMpThreads scope(threads);
+    if (threads != prepared_threads_) prepare(threads);
+    if (!timed_) return launch_all(threads, nullptr);
     for (size_t i = 0; i < calls_.size(); i++) {
-        BoundCall& bound = calls_[i];
-        if (bound.empty) continue;
-        const ingot_kernel_call call = view(bound, threads);
-        const auto start = timed_ ? std::chrono::steady_clock::now() : std::chrono::steady_clock::time_point{};
-        const ingot_status status = bound.kernel->launch(&call);
-        if (status != INGOT_OK) {
-            message_[sizeof message_ - 1] = 0;
-            fail(i, status, message_);
-        }
-        if (!timed_) continue;
-        const double seconds = seconds_since(start);
-        timings_[i].latest.store(seconds, std::memory_order_relaxed);
-        timings_[i].total.store(timings_[i].total.load(std::memory_order_relaxed) + seconds, std::memory_order_relaxed);
+        const auto start = std::chrono::steady_clock::now();
+        launch(i, threads, nullptr);
+        add_time(i, seconds_since(start));
     }
+}
+
+/// The first run gives every call to the queue by itself, so that what a kernel does once has been done when the second
+/// records them all; that and later ones are a single launch.
+void Program::run_on_gpu(const std::shared_ptr<Queue>& queue) {
+    faults_->check();
+    // Runs share operands and workspace, so one starts when the other has ended.
+    if (last_queue_ && last_queue_ != queue) queue->wait(*end_);
+    if (timed_) {
+        run_timed(*queue);
+    } else if (runs_ == 0) {
+        launch_all(1, queue->native());
+    } else {
+        if (!recording_) recording_ = queue->record([&] { launch_all(1, queue->native()); });
+        recording_ ? recording_->launch(*queue) : launch_all(1, queue->native());
+    }
+    end_->record(*queue);
+    last_queue_ = queue;
+}
+
+/// Marks between calls, and waits for the end.
+void Program::run_timed(Queue& queue) {
+    marks_[0]->record(queue);
+    for (size_t i = 0; i < calls_.size(); i++) {
+        launch(i, 1, queue.native());
+        marks_[i + 1]->record(queue);
+    }
+    marks_.back()->synchronize();
+    for (size_t i = 0; i < calls_.size(); i++) add_time(i, marks_[i]->seconds_to(*marks_[i + 1]));
+}
+
+void Program::add_time(size_t index, double seconds) {
+    Timing& timing = timings_[index];
+    timing.latest.store(seconds, std::memory_order_relaxed);
+    timing.total.store(timing.total.load(std::memory_order_relaxed) + seconds, std::memory_order_relaxed);
+}
+
+/// Allocates nothing.
+void Program::launch_all(int threads, void* stream) {
+    for (size_t i = 0; i < calls_.size(); i++) launch(i, threads, stream);
+}
+
+void Program::launch(size_t index, int threads, void* stream) {
+    const BoundCall& bound = calls_[index];
+    if (bound.empty) return;
+    const ingot_kernel_call call = view(index, threads, stream);
+    const ingot_status status = bound.kernel->launch(&call);
+    if (status == INGOT_OK) return;
+    message_[sizeof message_ - 1] = 0;
+    fail(index, status, message_);
 }
 
 ingot_program_info Program::info() const {
@@ -192,7 +250,7 @@ ingot_status ingot_program_create(int32_t device, const ingot_call* calls, int64
     return guarded([&] {
         require_pointer(program, "program");
         *program = nullptr;
-        require_device(device);
+        device_at(device);
         if (call_count < 0)
             throw Error(INGOT_ERROR_INVALID_ARGUMENT, format("call_count is %lld", static_cast<long long>(call_count)));
         if (call_count > 0) require_pointer(calls, "calls");
@@ -209,8 +267,7 @@ ingot_status ingot_program_destroy(ingot_program program) {
 ingot_status ingot_program_run(ingot_program program, ingot_stream stream) {
     return guarded([&] {
         const auto object = object_of<Program>(program, "program");
-        require_stream(stream, 0);
-        object->run();
+        object->run(queue_of(stream, object->device()));
     });
 }
 

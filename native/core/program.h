@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/buffer.h"
+#include "core/fault.h"
 #include "core/handle.h"
 #include "core/op.h"
 
@@ -32,10 +33,12 @@ class Program {
    public:
     Program(int32_t device, const ingot_call* calls, int64_t count, uint32_t flags);
     ~Program();
+    int32_t device() const { return device_; }
     Program(const Program&) = delete;
     Program& operator=(const Program&) = delete;
 
-    void run();
+    /// The queue is one of the program's device.
+    void run(const std::shared_ptr<Queue>& queue);
     ingot_program_info info() const;
     ingot_call_info call_info(int64_t index) const;
 
@@ -47,22 +50,37 @@ class Program {
 
     void prepare(int threads);
     void release();
-    void run_calls(int threads);
-    ingot_kernel_call view(const BoundCall& call, int threads);
+    void run_on_cpu();
+    void run_on_gpu(const std::shared_ptr<Queue>& queue);
+    void run_timed(Queue& queue);
+    void launch_all(int threads, void* stream);
+    void launch(size_t index, int threads, void* stream);
+    void add_time(size_t index, double seconds);
+    ingot_kernel_call view(size_t index, int threads, void* stream);
     [[noreturn]] void fail(size_t index, ingot_status status, const std::string& message) const;
 
     const int32_t device_;
+    const bool on_gpu_;
     const bool timed_;
     std::vector<BoundCall> calls_;
     /// Keeps the operands' memory.
     std::vector<std::shared_ptr<Buffer>> buffers_;
-    HostMemory workspace_;
+    std::unique_ptr<Memory> workspace_;
     std::atomic<uint64_t> workspace_bytes_{0};
     /// Threads that the calls are prepared for; 0: not prepared.
     int prepared_threads_ = 0;
     std::atomic<bool> running_{false};
     std::atomic<uint64_t> runs_{0};
     std::vector<Timing> timings_;
+    /// On a GPU: where the last run ends, and the queue that it went to.
+    std::unique_ptr<Mark> end_;
+    std::shared_ptr<Queue> last_queue_;
+    /// On a GPU: all calls recorded, from the second run on.
+    std::unique_ptr<Recording> recording_;
+    /// On a GPU, if timed: before the first call and after each.
+    std::vector<std::unique_ptr<Mark>> marks_;
+    /// On a GPU: what the kernels note of bad data.
+    std::shared_ptr<FaultTable> faults_;
     char message_[512];
 };
 

@@ -1,22 +1,24 @@
 #include "core/stream.h"
 
 #include "core/device.h"
+#include "core/fault.h"
 #include "core/text.h"
 
 namespace ingot {
 
-void require_stream(ingot_stream stream, int32_t device) {
-    if (!stream) return;
+std::shared_ptr<Queue> queue_of(ingot_stream stream, int32_t device) {
+    // The default queue lives as long as the process.
+    if (!stream) return {std::shared_ptr<void>(), &device_at(device).default_queue()};
     const auto object = object_of<Stream>(stream, "stream");
     if (object->device != device)
         throw Error(INGOT_ERROR_INVALID_ARGUMENT,
                     format("the stream is on device %d, what it is used with on device %d", object->device, device));
+    return {object, object->queue.get()};
 }
 
-static std::chrono::steady_clock::time_point time_of(Event& event, const char* name) {
-    const std::lock_guard lock(event.mutex);
-    if (!event.time) throw Error(INGOT_ERROR_INVALID_ARGUMENT, format("%s has never been recorded in a stream", name));
-    return *event.time;
+static void require_recorded(const Event& event, const char* name) {
+    if (!event.recorded)
+        throw Error(INGOT_ERROR_INVALID_ARGUMENT, format("%s has never been recorded in a stream", name));
 }
 
 }  // namespace ingot
@@ -27,8 +29,7 @@ ingot_status ingot_stream_create(int32_t device, ingot_stream* stream) {
     return guarded([&] {
         require_pointer(stream, "stream");
         *stream = nullptr;
-        require_device(device);
-        *stream = make_handle(std::make_shared<Stream>(device));
+        *stream = make_handle(std::make_shared<Stream>(device, device_at(device).make_queue()));
     });
 }
 
@@ -37,13 +38,27 @@ ingot_status ingot_stream_destroy(ingot_stream stream) {
 }
 
 ingot_status ingot_stream_synchronize(ingot_stream stream) {
-    return guarded([&] { require_stream(stream, 0); });
+    return guarded([&] {
+        if (stream) {
+            const auto object = object_of<Stream>(stream, "stream");
+            object->queue->synchronize();
+            check_faults(object->device);
+            return;
+        }
+        // A null stream does not say whose default stream it is: all of them.
+        for (int32_t device = 0; device < device_count(); device++) {
+            device_at(device).default_queue().synchronize();
+            check_faults(device);
+        }
+    });
 }
 
 ingot_status ingot_stream_wait(ingot_stream stream, ingot_event event) {
     return guarded([&] {
-        require_stream(stream, 0);
-        time_of(*object_of<Event>(event, "event"), "event");
+        const auto object = object_of<Event>(event, "event");
+        require_recorded(*object, "event");
+        if (!stream) return device_at(object->device).default_queue().wait(*object->mark);
+        object_of<Stream>(stream, "stream")->queue->wait(*object->mark);
     });
 }
 
@@ -51,9 +66,9 @@ ingot_status ingot_event_create(int32_t device, ingot_event* event) {
     return guarded([&] {
         require_pointer(event, "event");
         *event = nullptr;
-        require_device(device);
         auto object = std::make_shared<Event>();
         object->device = device;
+        object->mark = device_at(device).make_mark();
         *event = make_handle(std::move(object));
     });
 }
@@ -65,14 +80,18 @@ ingot_status ingot_event_destroy(ingot_event event) {
 ingot_status ingot_event_record(ingot_event event, ingot_stream stream) {
     return guarded([&] {
         const auto object = object_of<Event>(event, "event");
-        require_stream(stream, object->device);
-        const std::lock_guard lock(object->mutex);
-        object->time = std::chrono::steady_clock::now();
+        object->mark->record(*queue_of(stream, object->device));
+        object->recorded = true;
     });
 }
 
 ingot_status ingot_event_synchronize(ingot_event event) {
-    return guarded([&] { time_of(*object_of<Event>(event, "event"), "event"); });
+    return guarded([&] {
+        const auto object = object_of<Event>(event, "event");
+        require_recorded(*object, "event");
+        object->mark->synchronize();
+        check_faults(object->device);
+    });
 }
 
 ingot_status ingot_event_elapsed(ingot_event start, ingot_event stop, double* seconds) {
@@ -80,6 +99,11 @@ ingot_status ingot_event_elapsed(ingot_event start, ingot_event stop, double* se
         const auto from = object_of<Event>(start, "start");
         const auto to = object_of<Event>(stop, "stop");
         require_pointer(seconds, "seconds");
-        *seconds = std::chrono::duration<double>(time_of(*to, "stop") - time_of(*from, "start")).count();
+        require_recorded(*from, "start");
+        require_recorded(*to, "stop");
+        if (from->device != to->device)
+            throw Error(INGOT_ERROR_INVALID_ARGUMENT,
+                        format("the events are on the devices %d and %d", from->device, to->device));
+        *seconds = from->mark->seconds_to(*to->mark);
     });
 }

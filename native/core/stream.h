@@ -1,23 +1,22 @@
-// Streams and events. CPU work is done when the call that asks for it returns, so that a CPU stream has nothing to
-// keep.
+// Streams and events as handles.
 #pragma once
 
-#include <chrono>
-#include <mutex>
-#include <optional>
+#include <atomic>
 
+#include "core/backend.h"
 #include "core/handle.h"
 
 namespace ingot {
 
 struct Stream {
     int32_t device;
+    std::unique_ptr<Queue> queue;
 };
 
 struct Event {
     int32_t device;
-    std::mutex mutex;
-    std::optional<std::chrono::steady_clock::time_point> time;
+    std::unique_ptr<Mark> mark;
+    std::atomic<bool> recorded{false};
 };
 
 template <>
@@ -32,7 +31,8 @@ struct HandleOf<Event> {
     static constexpr HandleKind kind = HandleKind::Event;
 };
 
-/// Throws unless the stream is null (the device's default stream) or a live one of that device.
-void require_stream(ingot_stream stream, int32_t device);
+/// The queue of a stream, kept alive: the default one of `device` if the stream is null; throws unless the stream is a
+/// live one of that device.
+std::shared_ptr<Queue> queue_of(ingot_stream stream, int32_t device);
 
 }  // namespace ingot

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <map>
@@ -171,15 +172,29 @@ class Random {
     std::uniform_real_distribution<double> uniform_;
 };
 
-/// Variants of an op's CPU kernels, best first: tests run all of them.
+/// The device that ops are tested on: the CPU, or the one that INGOT_TEST_DEVICE gives the index of.
+inline int32_t test_device() {
+    const char* const setting = std::getenv("INGOT_TEST_DEVICE");
+    return setting ? std::atoi(setting) : 0;
+}
+
+/// Its kind, an ingot_device_kind.
+inline int32_t test_device_kind() {
+    ingot_device_properties properties{};
+    expect_ok(ingot_get_device_properties(test_device(), &properties), "ingot_get_device_properties");
+    return properties.kind;
+}
+
+/// Variants of an op's kernels on the device under test, best first: tests run all of them.
 inline std::vector<std::string> variants_of(const std::string& op) {
     std::vector<std::string> found;
+    const int32_t kind = test_device_kind();
     int32_t n = 0;
     expect_ok(ingot_kernel_count(&n), "ingot_kernel_count");
     for (int32_t i = 0; i < n; i++) {
         ingot_kernel_info info{};
         expect_ok(ingot_get_kernel_info(i, &info), "ingot_get_kernel_info");
-        if (op == info.op && info.device_kind == INGOT_DEVICE_CPU) found.emplace_back(info.variant);
+        if (op == info.op && info.device_kind == kind) found.emplace_back(info.variant);
     }
     return found;
 }
@@ -342,7 +357,7 @@ class OpTest {
         }
         EXPECT_EQ(static_cast<int64_t>(o.tensor.values.size()), count(o.tensor.shape)) << o.name;
         const uint64_t bytes = buffer_bytes(o.tensor);
-        expect_ok(ingot_buffer_create(0, bytes, &o.buffer), "ingot_buffer_create");
+        expect_ok(ingot_buffer_create(test_device(), bytes, &o.buffer), "ingot_buffer_create");
         o.before.assign(bytes, std::byte{0xa5});
         each_element(o.tensor, [&](size_t i, uint64_t at) {
             write_element(o.before.data() + at, o.tensor.dtype, o.tensor.values[i]);
@@ -402,9 +417,11 @@ class OpTest {
 
         expect_ok(ingot_set_threads(threads_), "ingot_set_threads");
         ingot_program program = nullptr;
-        ingot_status status = ingot_program_create(0, &call, 1, 0, &program);
+        ingot_status status = ingot_program_create(test_device(), &call, 1, 0, &program);
         if (threads_at_run_ > 0) expect_ok(ingot_set_threads(threads_at_run_), "ingot_set_threads");
         if (status == INGOT_OK) status = ingot_program_run(program, nullptr);
+        // On a GPU the run has only been asked for, and what is wrong with the data shows now.
+        if (status == INGOT_OK) status = ingot_stream_synchronize(nullptr);
         message_ = status == INGOT_OK ? "" : ingot_last_error();
         if (program) expect_ok(ingot_program_destroy(program), "ingot_program_destroy");
         expect_ok(ingot_set_threads(0), "ingot_set_threads");

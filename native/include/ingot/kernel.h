@@ -35,6 +35,23 @@ typedef union ingot_value {
     double f;
 } ingot_value;
 
+/** What is wrong with the data that a kernel on a GPU came upon. */
+enum {
+    /** Element `position` of an index tensor is `value`, which is not 0 to `limit` - 1. */
+    INGOT_FAULT_INDEX = 1,
+    /** Row `position` of the logits has a NaN or +infinity, or nothing but -infinity. */
+    INGOT_FAULT_LOGITS = 2
+};
+
+/** A note in memory that host and device see. The first thread that sets `kind` from 0 fills in the rest. */
+typedef struct ingot_fault {
+    int32_t kind;
+    int32_t reserved;
+    int64_t value;
+    int64_t position;
+    int64_t limit;
+} ingot_fault;
+
 /** One call, as a kernel sees it. */
 typedef struct ingot_kernel_call {
     /** Operands in the op's order. While `supports`, `workspace` and `prepare` run their data may not be read or
@@ -59,6 +76,9 @@ typedef struct ingot_kernel_call {
     /** Where a kernel writes why it failed or does not support the call: UTF-8, zero-terminated. */
     char* message;
     uint64_t message_capacity;
+    /** CUDA: where a kernel notes bad data while it runs; the host reports it when it next waits for the device. CPU:
+     * null. */
+    ingot_fault* fault;
 } ingot_kernel_call;
 
 /** A kernel. Functions marked optional may be null. No function may throw. */
