@@ -56,10 +56,10 @@ Program::Program(int32_t device, const ingot_call* calls, int64_t count, uint32_
     buffers_.erase(std::unique(buffers_.begin(), buffers_.end()), buffers_.end());
     buffers_.shrink_to_fit();
     if (on_gpu_) {
-        std::vector<std::string> names;
+        std::vector<FaultPlace> places;
         for (size_t i = 0; i < calls_.size(); i++)
-            names.push_back(call_name(i, calls_[i].label.c_str()) + ": " + calls_[i].op->name);
-        faults_ = make_fault_table(device, std::move(names));
+            places.push_back({call_name(i, calls_[i].label.c_str()), calls_[i].op, calls_[i].tensors});
+        faults_ = make_fault_table(device, std::move(places));
         end_ = device_at(device).make_mark();
         for (size_t i = 0; timed_ && i <= calls_.size(); i++) marks_.push_back(device_at(device).make_mark());
     }

@@ -37,16 +37,19 @@ typedef union ingot_value {
 
 /** What is wrong with the data that a kernel on a GPU came upon. */
 enum {
-    /** Element `position` of an index tensor is `value`, which is not 0 to `limit` - 1. */
+    /** Element `position` of index tensor `operand` is `value`, which is not 0 to `limit` - 1. */
     INGOT_FAULT_INDEX = 1,
-    /** Row `position` of the logits has a NaN or +infinity, or nothing but -infinity. */
-    INGOT_FAULT_LOGITS = 2
+    /** Element `position` of `operand` is a number (the double whose bits `value` holds) that nothing can be done with.
+     */
+    INGOT_FAULT_NUMBER = 2,
+    /** Row `position` of `operand` is -infinity throughout. */
+    INGOT_FAULT_EMPTY_ROW = 3
 };
 
 /** A note in memory that host and device see. The first thread that sets `kind` from 0 fills in the rest. */
 typedef struct ingot_fault {
     int32_t kind;
-    int32_t reserved;
+    int32_t operand;
     int64_t value;
     int64_t position;
     int64_t limit;
