@@ -1,0 +1,33 @@
+# The CUDA backend under test: every op's test program once more, on a GPU and on the emulator.
+#
+#   gpu.NAME              on the first GPU; skipped without one
+#   emulated.ORDER.NAME   on the emulator: what is asynchronous done as late as the program allows, or at once, with the
+#                         threads in different orders (see native/emulator/emulator.h)
+
+set(gpu_tests activation attention copy cross_entropy device dropout elementwise embedding matmul norm optimizer reduce
+    rotary sample)
+foreach(test IN LISTS gpu_tests)
+  add_test(NAME gpu.${test} COMMAND ${test}_test)
+  set_tests_properties(gpu.${test} PROPERTIES LABELS gpu SKIP_RETURN_CODE 77 TIMEOUT 600
+    ENVIRONMENT "INGOT_TEST_DEVICE=1" RESOURCE_LOCK gpu)
+  foreach(asynchrony IN ITEMS late early)
+    foreach(seed RANGE 0 3)
+      set(name emulated.${asynchrony}${seed}.${test})
+      add_test(NAME ${name} COMMAND ${test}_test)
+      set_tests_properties(${name} PROPERTIES LABELS emulated TIMEOUT 600
+        ENVIRONMENT "INGOT_TEST_DEVICE=1;INGOT_CUDA_MODULE=$<TARGET_FILE:ingot_cuda_emulated>;INGOT_EMULATOR=${asynchrony},seed=${seed};INGOT_CUBLASLT=$<TARGET_FILE:cublaslt_emulated>;ASAN_OPTIONS=detect_stack_use_after_return=0")
+    endforeach()
+  endforeach()
+  add_dependencies(${test}_test ingot_cuda_emulated)
+endforeach()
+
+# The emulator itself, and each wrapper of an instruction.
+file(GLOB emulator_tests CONFIGURE_DEPENDS cuda/*_test.cpp)
+foreach(source IN LISTS emulator_tests)
+  get_filename_component(name ${source} NAME_WE)
+  add_executable(${name} ${source})
+  target_link_libraries(${name} PRIVATE ingot_emulator ingot_test_main)
+  target_compile_options(${name} PRIVATE -Wno-unknown-pragmas -Wno-attributes)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120 NO_PRETTY_VALUES
+    PROPERTIES LABELS emulated TIMEOUT 600)
+endforeach()
