@@ -4,16 +4,18 @@
 #include <cstdint>
 #include <cstring>
 
+#include "core/host_device.h"
+
 namespace ingot {
 
 struct bf16 {
     uint16_t bits;
 };
 
-inline float to_float(float x) {
+INGOT_HOST_DEVICE inline float to_float(float x) {
     return x;
 }
-inline float to_float(bf16 x) {
+INGOT_HOST_DEVICE inline float to_float(bf16 x) {
     const uint32_t u = static_cast<uint32_t>(x.bits) << 16;
     float f;
     std::memcpy(&f, &u, sizeof f);
@@ -21,13 +23,13 @@ inline float to_float(bf16 x) {
 }
 
 template <typename T>
-T from_float(float x);
+INGOT_HOST_DEVICE T from_float(float x);
 template <>
-inline float from_float<float>(float x) {
+INGOT_HOST_DEVICE inline float from_float<float>(float x) {
     return x;
 }
 template <>
-inline bf16 from_float<bf16>(float x) {
+INGOT_HOST_DEVICE inline bf16 from_float<bf16>(float x) {
     uint32_t u;
     std::memcpy(&u, &x, sizeof u);
     if ((u & 0x7fffffffu) > 0x7f800000u) return bf16{static_cast<uint16_t>((u >> 16) | 0x40)};

@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdint>
 
+#include "core/host_device.h"
+
 namespace ingot {
 
 using PhiloxBlock = std::array<uint32_t, 4>;
@@ -16,7 +18,7 @@ inline constexpr int kPhiloxRounds = 10;
 /// The stream that sampling draws from; dropout has those below.
 inline constexpr uint32_t kSampleStream = 0xFFFFFFFFu;
 
-inline PhiloxBlock philox(PhiloxBlock counter, uint32_t key0, uint32_t key1) {
+INGOT_HOST_DEVICE inline PhiloxBlock philox(PhiloxBlock counter, uint32_t key0, uint32_t key1) {
     for (int round = 0; round < kPhiloxRounds; round++) {
         const uint64_t product0 = uint64_t{kPhiloxMultiplier0} * counter[0];
         const uint64_t product1 = uint64_t{kPhiloxMultiplier1} * counter[2];
@@ -31,7 +33,7 @@ inline PhiloxBlock philox(PhiloxBlock counter, uint32_t key0, uint32_t key1) {
 /// Where Ingot's random numbers come from: four 32-bit numbers for each block of a stream at a step. The key is the
 /// seed, low word first; the counter's words are {block, step, stream, bits 32 to 47 of block | those of step << 16}.
 /// Blocks and steps count modulo 2^48, so that no two of them share a counter.
-inline PhiloxBlock random_block(uint64_t seed, uint64_t step, uint32_t stream, uint64_t block) {
+INGOT_HOST_DEVICE inline PhiloxBlock random_block(uint64_t seed, uint64_t step, uint32_t stream, uint64_t block) {
     const uint32_t high = (static_cast<uint32_t>(block >> 32) & 0xFFFFu) | static_cast<uint32_t>(step >> 32) << 16;
     return philox({static_cast<uint32_t>(block), static_cast<uint32_t>(step), stream, high},
                   static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32));

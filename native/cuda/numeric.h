@@ -8,44 +8,26 @@ namespace ingot::cuda {
 
 inline constexpr int kWarp = 32;
 
-__device__ __forceinline__ float to_float(float x) {
-    return x;
-}
-__device__ __forceinline__ float to_float(bf16 x) {
-    return __uint_as_float(static_cast<uint32_t>(x.bits) << 16);
-}
-
-/// To nearest, ties to even; NaN stays NaN.
-template <typename T>
-__device__ __forceinline__ T from_float(float x);
-template <>
-__device__ __forceinline__ float from_float<float>(float x) {
-    return x;
-}
-template <>
-__device__ __forceinline__ bf16 from_float<bf16>(float x) {
-    const uint32_t u = __float_as_uint(x);
-    if ((u & 0x7fffffffu) > 0x7f800000u) return bf16{static_cast<uint16_t>((u >> 16) | 0x40)};
-    return bf16{static_cast<uint16_t>((u + 0x7fffu + ((u >> 16) & 1)) >> 16)};
-}
-
-/// 16 bytes of T: one access of a thread.
-template <typename T>
-struct alignas(16) Pack {
-    static constexpr int kCount = 16 / sizeof(T);
-    T at[kCount];
+/// N neighbours that are read or written in one access, of at most 16 bytes.
+template <typename T, int N = 16 / sizeof(T)>
+struct alignas(N * sizeof(T)) Pack {
+    static constexpr int kCount = N;
+    T at[N];
 };
 
 /// 16 bytes from an address that is a multiple of 16.
 template <typename T>
 __device__ __forceinline__ Pack<T> load_pack(const T* from) {
-    Pack<T> pack;
-    *reinterpret_cast<uint4*>(&pack) = *reinterpret_cast<const uint4*>(from);
-    return pack;
+    return *reinterpret_cast<const Pack<T>*>(from);
 }
-template <typename T>
-__device__ __forceinline__ void store_pack(T* to, const Pack<T>& pack) {
-    *reinterpret_cast<uint4*>(to) = *reinterpret_cast<const uint4*>(&pack);
+/// N elements from an address that is a multiple of their size.
+template <int N, typename T>
+__device__ __forceinline__ Pack<T, N> load_pack(const T* from) {
+    return *reinterpret_cast<const Pack<T, N>*>(from);
+}
+template <typename T, int N>
+__device__ __forceinline__ void store_pack(T* to, const Pack<T, N>& pack) {
+    *reinterpret_cast<Pack<T, N>*>(to) = pack;
 }
 
 __device__ __forceinline__ float warp_sum(float x) {
