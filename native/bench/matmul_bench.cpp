@@ -1,5 +1,6 @@
 // Matrix products of a training step: GPT-2 124M with 1,024 tokens (the head in pieces of 256), and nanoGPT's small CPU
-// setting (width 128, 12 x 64 tokens). The argument is the dtype. INGOT_BENCH_KERNEL=onednn measures oneDNN alone.
+// setting (width 128, 12 x 64 tokens). The argument is the dtype. INGOT_BENCH_KERNEL=onednn measures oneDNN alone. On a
+// GPU also those of 32,768 tokens.
 #include "op_bench.h"
 
 namespace ingot::bench {
@@ -58,6 +59,29 @@ INGOT_BENCH_LAYER(small_mlp_in, 768, 512, 128);
 BENCHMARK_CAPTURE(forward_gelu, small_mlp_in, 768, 512, 128)->Apply(dtypes);
 INGOT_BENCH_LAYER(small_mlp_out, 768, 128, 512);
 INGOT_BENCH_LAYER(small_head, 768, 65, 128);
+/// A training batch of a GPU, which a CPU would take minutes for.
+static const bool registered = [] {
+    if (device() == 0) return false;
+    const struct {
+        const char* name;
+        int64_t outputs, inputs;
+    } layers[] = {{"qkv", 2304, 768}, {"attention_out", 768, 768}, {"mlp_in", 3072, 768}, {"mlp_out", 768, 3072}};
+    for (const auto& layer : layers) {
+        const auto add = [&](const char* name, auto function) {
+            const std::string full = std::string(name) + "/gpt2_" + layer.name + "_32768";
+            benchmark::RegisterBenchmark(full.c_str(), function, 32768, layer.outputs, layer.inputs)
+                ->ArgName("dtype")
+                ->Arg(INGOT_BF16)
+                ->UseRealTime();
+        };
+        add("forward", forward);
+        add("backward_x", backward_x);
+        add("backward_w", backward_w);
+        if (std::string(layer.name) == "mlp_in") add("forward_gelu", forward_gelu);
+    }
+    return true;
+}();
+
 // One token at a time: the weights' bytes are the limit.
 BENCHMARK_CAPTURE(forward, gpt2_mlp_in_one_token, 1, 3072, 768)->Apply(dtypes);
 BENCHMARK_CAPTURE(forward, gpt2_head_one_token, 1, 50257, 768)->Apply(dtypes);

@@ -6,7 +6,8 @@
 //   }
 //   BENCHMARK(gelu)->UseRealTime();
 //
-// INGOT_BENCH_KERNEL=variant chooses another kernel than the library would.
+// INGOT_BENCH_KERNEL=variant chooses another kernel than the library would, INGOT_BENCH_DEVICE=N another device than
+// the CPU. On a GPU runs are timed in batches, between which the host waits.
 #pragma once
 
 #include <benchmark/benchmark.h>
@@ -23,6 +24,14 @@
 namespace ingot::bench {
 
 using Shape = std::vector<int64_t>;
+
+inline int32_t device() {
+    const char* const setting = std::getenv("INGOT_BENCH_DEVICE");
+    return setting ? std::atoi(setting) : 0;
+}
+
+/// Runs that a GPU is given before the host waits.
+inline constexpr int64_t kBatch = 20;
 
 /// Operands are given in the op's order; each has a buffer of its own.
 class OpBench {
@@ -105,13 +114,19 @@ class OpBench {
         call.attribute_count = static_cast<int32_t>(attributes_.size());
         ingot_program program = nullptr;
         ingot_call_info info{};
-        ingot_status status = ingot_program_create(0, &call, 1, 0, &program);
+        ingot_status status = ingot_program_create(device(), &call, 1, 0, &program);
         if (status == INGOT_OK) status = ingot_get_call_info(program, 0, &info);
-        if (status == INGOT_OK) status = ingot_program_run(program, nullptr);
+        // Twice: a GPU's program is recorded at its second run.
+        for (int i = 0; i < 2 && status == INGOT_OK; i++) status = ingot_program_run(program, nullptr);
+        if (status == INGOT_OK) status = ingot_stream_synchronize(nullptr);
         if (status == INGOT_OK) {
             const std::string kernel = info.kernel;
             const double flops = info.flops, bytes = info.bytes;
-            for (auto _ : state) status = std::max(status, ingot_program_run(program, nullptr));
+            const int64_t batch = device() == 0 ? 1 : kBatch;
+            while (state.KeepRunningBatch(batch)) {
+                for (int64_t i = 0; i < batch; i++) status = std::max(status, ingot_program_run(program, nullptr));
+                status = std::max(status, ingot_stream_synchronize(nullptr));
+            }
             using benchmark::Counter;
             const auto per_second = Counter::kIsIterationInvariantRate;
             state.counters["GB/s"] = Counter(bytes / 1e9, per_second);
@@ -137,12 +152,10 @@ class OpBench {
             operand.strides[i] = count;
             count *= shape[i];
         }
-        void* address = nullptr;
-        if (ingot_buffer_create(0, static_cast<uint64_t>(std::max<int64_t>(count * size, 1)), &operand.buffer) ==
-                INGOT_OK &&
-            ingot_buffer_map(operand.buffer, &address) == INGOT_OK) {
-            for (int64_t i = 0; i < count; i++) write(static_cast<std::byte*>(address) + i * size, i);
-        }
+        std::vector<std::byte> values(static_cast<size_t>(std::max<int64_t>(count * size, 1)));
+        for (int64_t i = 0; i < count; i++) write(values.data() + i * size, i);
+        if (ingot_buffer_create(device(), values.size(), &operand.buffer) == INGOT_OK)
+            ingot_buffer_write(operand.buffer, 0, values.data(), values.size(), nullptr);
         operands_.push_back(operand);
         return *this;
     }
