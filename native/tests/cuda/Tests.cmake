@@ -6,6 +6,11 @@
 
 set(gpu_tests activation attention copy cross_entropy device dropout elementwise embedding matmul norm optimizer reduce
     rotary sample)
+set(emulated_environment INGOT_TEST_DEVICE=1 INGOT_CUDA_MODULE=$<TARGET_FILE:ingot_cuda_emulated>
+    ASAN_OPTIONS=detect_stack_use_after_return=0)
+if(TARGET cublaslt_emulated)
+  list(APPEND emulated_environment INGOT_CUBLASLT=$<TARGET_FILE:cublaslt_emulated>)
+endif()
 foreach(test IN LISTS gpu_tests)
   add_test(NAME gpu.${test} COMMAND ${test}_test)
   set_tests_properties(gpu.${test} PROPERTIES LABELS gpu SKIP_RETURN_CODE 77 TIMEOUT 600
@@ -15,7 +20,7 @@ foreach(test IN LISTS gpu_tests)
       set(name emulated.${asynchrony}${seed}.${test})
       add_test(NAME ${name} COMMAND ${test}_test)
       set_tests_properties(${name} PROPERTIES LABELS emulated TIMEOUT 600
-        ENVIRONMENT "INGOT_TEST_DEVICE=1;INGOT_CUDA_MODULE=$<TARGET_FILE:ingot_cuda_emulated>;INGOT_EMULATOR=${asynchrony},seed=${seed};INGOT_CUBLASLT=$<TARGET_FILE:cublaslt_emulated>;ASAN_OPTIONS=detect_stack_use_after_return=0")
+        ENVIRONMENT "${emulated_environment};INGOT_EMULATOR=${asynchrony},seed=${seed}")
     endforeach()
   endforeach()
   add_dependencies(${test}_test ingot_cuda_emulated)
