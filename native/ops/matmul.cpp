@@ -16,7 +16,9 @@ static const OpDefinition matmul = {
                    // forward: aux, if present, receives a·b + bias and y its activation.
                    // backward: y = (a·b) ⊙ activation'(aux).
                    {"backward", AttributeKind::Flag, 0},
-                   {"accumulate", AttributeKind::Flag, 0}},
+                   {"accumulate", AttributeKind::Flag, 0},
+                   // Allows a kernel to round fp32 operands to TF32, which keeps 10 bits of the fraction.
+                   {"tf32", AttributeKind::Flag, 0}},
     .check =
         [](const OpCall& c) {
             for (const char* name : {"a", "b"}) {

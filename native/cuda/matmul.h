@@ -1,0 +1,57 @@
+// What the matmul kernels share: a call by name, and what happens to a product before it is y.
+#pragma once
+
+#include "core/kernel.h"
+
+namespace ingot::cuda {
+
+/// a or b as it lies in memory: rows `stride` elements apart, each dense.
+struct MatmulOperand {
+    /// `k` is the index of the summed dimension.
+    MatmulOperand(const ingot_tensor& t, int k)
+        : data(t.data),
+          // In a dimension of length 1 any stride will do.
+          rows_along_k(!(t.strides[k] == 1 || t.shape[k] == 1)),
+          stride(t.strides[rows_along_k ? k : 1 - k]) {}
+
+    const void* data;
+    /// Whether a row is one k, else one m or n.
+    bool rows_along_k;
+    int64_t stride;
+};
+
+/// A matmul call by name.
+struct MatmulCall {
+    explicit MatmulCall(const ingot_kernel_call* call)
+        : a(call->tensors[0], 1),
+          b(call->tensors[1], 0),
+          bias(call->tensors[2]),
+          aux(call->tensors[3]),
+          y(call->tensors[4]),
+          m(y.shape[0]),
+          n(y.shape[1]),
+          k(call->tensors[0].shape[1]),
+          dtype(call->tensors[0].dtype),
+          activation(static_cast<int>(call->attributes[0].i)),
+          backward(call->attributes[1].i != 0),
+          accumulate(call->attributes[2].i != 0),
+          tf32(call->attributes[3].i != 0) {}
+
+    const MatmulOperand a, b;
+    const ingot_tensor &bias, &aux, &y;
+    const int64_t m, n, k;
+    /// Of everything but y.
+    const int32_t dtype;
+    /// 0: none, else 1 + with_activation()'s kind.
+    const int activation;
+    const bool backward, accumulate, tf32;
+};
+
+inline void matmul_cost(const ingot_kernel_call* call, double* flops, double* bytes) {
+    const MatmulCall c(call);
+    *flops = 2.0 * static_cast<double>(c.m) * static_cast<double>(c.n) * static_cast<double>(c.k);
+    *bytes = dense_bytes(c.y) * (c.accumulate ? 2 : 1);
+    for (int i = 0; i < 4; i++) *bytes += dense_bytes(call->tensors[i]);
+}
+
+}  // namespace ingot::cuda
