@@ -72,6 +72,14 @@ __device__ __forceinline__ void cp_async16(uint32_t saddr, const void* g, bool p
     emu::cp_async16(saddr, g, pred);
 #endif
 }
+/// The first `bytes` (0 to 16) of 16, then zeros.
+__device__ __forceinline__ void cp_async16_some(uint32_t saddr, const void* g, int bytes) {
+#if defined(__CUDACC__)
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(saddr), "l"(g), "r"(bytes));
+#else
+    emu::cp_async16_some(saddr, g, bytes);
+#endif
+}
 __device__ __forceinline__ void cp_async_commit() {
 #if defined(__CUDACC__)
     asm volatile("cp.async.commit_group;");

@@ -63,7 +63,7 @@ inline const char* name(Op o) {
 struct CpOp {
     unsigned char* dst;
     const unsigned char* src;
-    bool ok;
+    int bytes;
 };
 struct Fiber {
     void* sp = nullptr;
@@ -566,18 +566,19 @@ inline void mma_m16n8k16_bf16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0
     });
 }
 inline void cp_do(const CpOp& c) {
-    if (c.ok)
-        memcpy(c.dst, c.src, 16);
-    else
-        memset(c.dst, 0, 16);
+    memcpy(c.dst, c.src, size_t(c.bytes));
+    memset(c.dst + c.bytes, 0, size_t(16 - c.bytes));
 }
-inline void cp_async16(uint32_t a, const void* g, bool ok) {
+inline void cp_async16_some(uint32_t a, const void* g, int bytes) {
     if ((a & 15) || ((uintptr_t)g & 15)) eng->fail("cp.async 16: misaligned");
-    CpOp c{eng->at(a, 16), (const unsigned char*)g, ok};
+    CpOp c{eng->at(a, 16), (const unsigned char*)g, bytes};
     ++eng->cnt[3];
     if (!config.late) return cp_do(c);
     memset(c.dst, 0xff, 16);
     cur->open.push_back(c);  // poison: an early read gets NaN
+}
+inline void cp_async16(uint32_t a, const void* g, bool ok) {
+    cp_async16_some(a, g, ok ? 16 : 0);
 }
 inline void cp_async_commit() {
     cur->groups.push_back(std::move(cur->open));
