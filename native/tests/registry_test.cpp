@@ -10,6 +10,19 @@
 namespace ingot::test {
 namespace {
 
+TEST(Cuda, IsThereOrSaysWhyNot) {
+    ingot_cuda_info info{};
+    expect_ok(ingot_get_cuda_info(&info), "ingot_get_cuda_info");
+    int32_t devices = 0;
+    expect_ok(ingot_device_count(&devices), "ingot_device_count");
+    EXPECT_EQ(info.available != 0, devices > 1);
+    EXPECT_STRNE(info.module, "");
+    if (!info.available) {
+        EXPECT_STRNE(info.problem, "");
+    }
+    expect_error(ingot_get_cuda_info(nullptr), INGOT_ERROR_INVALID_ARGUMENT, {"info is null"});
+}
+
 TEST(Ops, AreListedInOrder) {
     int32_t n = 0;
     expect_ok(ingot_op_count(&n), "ingot_op_count");

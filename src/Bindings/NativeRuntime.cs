@@ -8,6 +8,15 @@ namespace Ingot.Bindings;
 /// <param name="Simd">SIMD instruction set chosen for this processor.</param>
 public sealed record BuildInfo(string Version, string Compiler, string Configuration, string MatmulLibrary, string Simd);
 
+/// <summary>What was found of CUDA. Texts are empty where nothing was found.</summary>
+/// <param name="Available">Whether at least one GPU can be used.</param>
+/// <param name="Module">The module of CUDA kernels: the file that was loaded or looked for.</param>
+/// <param name="Driver">Newest CUDA version that the driver supports.</param>
+/// <param name="Runtime">CUDA version that the module was built with.</param>
+/// <param name="MatmulLibrary">Matmul library of the CUDA backend and its version.</param>
+/// <param name="Problem">What is missing and the way out.</param>
+public sealed record CudaInfo(bool Available, string Module, string Driver, string Runtime, string MatmulLibrary, string Problem);
+
 /// <summary>The native library as a whole. Errors are <see cref="IngotException"/>s.</summary>
 public static unsafe class NativeRuntime
 {
@@ -20,6 +29,18 @@ public static unsafe class NativeRuntime
             IngotException.ThrowIfFailed(NativeMethods.GetBuildInfo(&info));
             return new(NativeText.ToString(info.Version), NativeText.ToString(info.Compiler), NativeText.ToString(info.Configuration),
                 NativeText.ToString(info.MatmulLibrary), NativeText.ToString(info.Simd));
+        }
+    }
+
+    /// <summary>What was found of CUDA.</summary>
+    public static CudaInfo CudaInfo
+    {
+        get
+        {
+            NativeCudaInfo info;
+            IngotException.ThrowIfFailed(NativeMethods.GetCudaInfo(&info));
+            return new(info.Available != 0, NativeText.ToString(info.Module), NativeText.ToString(info.Driver),
+                NativeText.ToString(info.Runtime), NativeText.ToString(info.MatmulLibrary), NativeText.ToString(info.Problem));
         }
     }
 

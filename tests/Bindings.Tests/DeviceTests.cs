@@ -40,6 +40,15 @@ public class DeviceTests
     }
 
     [Test]
+    public void CudaInfoSaysWhyThereIsNoGpu()
+    {
+        CudaInfo info = NativeRuntime.CudaInfo;
+        Assert.That(info.Module, Is.Not.Empty);
+        Assert.That(info.Available, Is.EqualTo(Device.All.Any(device => device.Kind == DeviceKind.Cuda)));
+        Assert.That(info.Problem, info.Available ? Is.Not.Null : Is.Not.Empty);
+    }
+
+    [Test]
     public void ThreadsCanBeSet()
     {
         int usual = NativeRuntime.Threads;

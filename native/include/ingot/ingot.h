@@ -138,6 +138,27 @@ typedef struct ingot_device_memory {
 /** Fills memory of device `device`. */
 INGOT_API ingot_status ingot_get_device_memory(int32_t device, ingot_device_memory* memory);
 
+/** What was found of CUDA. Strings are UTF-8, zero-terminated. */
+typedef struct ingot_cuda_info {
+    /** 1 if at least one GPU can be used. */
+    int32_t available;
+    /** 0. */
+    int32_t reserved;
+    /** The module of CUDA kernels: the file that was loaded or looked for. */
+    char module[256];
+    /** Newest CUDA version that the driver supports, for example "12.4"; empty if there is no driver. */
+    char driver[64];
+    /** CUDA version that the module was built with; empty if there is no module. */
+    char runtime[64];
+    /** Matmul library of the CUDA backend and its version, for example "cuBLASLt 12.4.5"; empty if none was found. */
+    char matmul_library[64];
+    /** What is missing and the way out; empty if nothing is. */
+    char problem[512];
+} ingot_cuda_info;
+
+/** Fills info. A machine without a GPU is no error: `problem` then says why there is none. */
+INGOT_API ingot_status ingot_get_cuda_info(ingot_cuda_info* info);
+
 /* ---------------------------------------------------------------- streams and events ----------------------------- */
 
 /** A queue of work on a device, in order. Null means the device's default stream. On the CPU work is done when the call

@@ -134,6 +134,26 @@ internal unsafe struct NativeDeviceMemory
     public ulong PeakAllocatedBytes;
 }
 
+/// <summary>What was found of CUDA. Strings are UTF-8, zero-terminated.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NativeCudaInfo
+{
+    /// <summary>1 if at least one GPU can be used.</summary>
+    public int Available;
+    /// <summary>0.</summary>
+    public int Reserved;
+    /// <summary>The module of CUDA kernels: the file that was loaded or looked for.</summary>
+    public fixed byte Module[256];
+    /// <summary>Newest CUDA version that the driver supports, for example "12.4"; empty if there is no driver.</summary>
+    public fixed byte Driver[64];
+    /// <summary>CUDA version that the module was built with; empty if there is no module.</summary>
+    public fixed byte Runtime[64];
+    /// <summary>Matmul library of the CUDA backend and its version, for example "cuBLASLt 12.4.5"; empty if none was found.</summary>
+    public fixed byte MatmulLibrary[64];
+    /// <summary>What is missing and the way out; empty if nothing is.</summary>
+    public fixed byte Problem[512];
+}
+
 /// <summary>An op: what is computed, whoever computes it. Strings live as long as the library.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct NativeOpInfo
@@ -262,7 +282,7 @@ internal unsafe struct NativeCallInfo
 internal static class NativeConstants
 {
     /// <summary>The first 16 hexadecimal digits of the SHA-256 of the ingot.h that this was generated from.</summary>
-    public const ulong HeaderHash = 0xfb82ec72e19f3434;
+    public const ulong HeaderHash = 0x4fff163393baba87;
 
     /// <summary>Version of this ABI; changes with every incompatible change of this header.</summary>
     public const int AbiVersion = 1;
@@ -321,6 +341,10 @@ internal static unsafe partial class NativeMethods
     /// <summary>Fills memory of device <c>device</c>.</summary>
     [LibraryImport(LibraryName, EntryPoint = "ingot_get_device_memory")]
     public static partial Status GetDeviceMemory(int device, NativeDeviceMemory* memory);
+
+    /// <summary>Fills info. A machine without a GPU is no error: <c>problem</c> then says why there is none.</summary>
+    [LibraryImport(LibraryName, EntryPoint = "ingot_get_cuda_info")]
+    public static partial Status GetCudaInfo(NativeCudaInfo* info);
 
     /// <summary>Makes a stream on device <c>device</c>.</summary>
     [LibraryImport(LibraryName, EntryPoint = "ingot_stream_create")]
