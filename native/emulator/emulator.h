@@ -826,6 +826,9 @@ inline float __fadd_rn(float a, float b) {
 inline float __fmaf_rn(float a, float b, float c) {
     return fmaf(a, b, c);
 }
+using std::isfinite;
+using std::isinf;
+using std::isnan;
 using std::max;
 using std::min;
 inline void __threadfence() {}
