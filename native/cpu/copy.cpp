@@ -1,7 +1,6 @@
 // Copies between layouts, and rows written into a cache.
 //
-// copy first makes the views simple: dimensions of length 1 go, the others are ordered by y's strides, and neighbours
-// that both views step through alike become one. What is left is one of two things:
+// copy first makes the views simple (core/views.h). What is left is one of two things:
 //  - runs along the last dimension, dense (memcpy) or strided;
 //  - a transpose, where x is dense along another dimension than y. It goes by tiles through a small buffer, so that
 //    each cache line of either side is touched once, whatever the strides.
@@ -11,6 +10,7 @@
 #include <cstring>
 
 #include "core/kernel.h"
+#include "core/views.h"
 #include "cpu/parallel.h"
 
 namespace ingot {
@@ -23,43 +23,6 @@ constexpr int64_t kGrain = 32768;
 constexpr int64_t kRun = 8192;
 /// Side of a transpose's tile.
 constexpr int64_t kTile = 32;
-
-struct Dimension {
-    int64_t size, x_stride, y_stride;
-};
-
-/// Two views over the same indices, outermost dimension first.
-struct Views {
-    std::array<Dimension, INGOT_MAX_RANK> dims;
-    int rank = 0;
-};
-
-bool steps_further(const Dimension& a, const Dimension& b) {
-    return a.y_stride != b.y_stride ? a.y_stride > b.y_stride : a.x_stride > b.x_stride;
-}
-
-Views simplify(const ingot_tensor& x, const ingot_tensor& y) {
-    Views v;
-    for (int i = 0; i < y.rank; i++) {
-        if (y.shape[i] == 1) continue;
-        const Dimension dim = {y.shape[i], x.strides[i], y.strides[i]};
-        int at = v.rank++;
-        for (; at > 0 && steps_further(dim, v.dims[at - 1]); at--) v.dims[at] = v.dims[at - 1];
-        v.dims[at] = dim;
-    }
-    int kept = 0;
-    for (int i = 1; i < v.rank; i++) {
-        Dimension& outer = v.dims[kept];
-        const Dimension& inner = v.dims[i];
-        if (outer.x_stride == inner.x_stride * inner.size && outer.y_stride == inner.y_stride * inner.size) {
-            outer = {outer.size * inner.size, inner.x_stride, inner.y_stride};
-        } else {
-            v.dims[++kept] = inner;
-        }
-    }
-    v.rank = v.rank == 0 ? 0 : kept + 1;
-    return v;
-}
 
 /// Steps through the indices of the first `rank` dimensions in order.
 class Odometer {
@@ -90,12 +53,6 @@ class Odometer {
     const int rank_;
     std::array<int64_t, INGOT_MAX_RANK> index_{};
 };
-
-int64_t count(const Views& v, int rank) {
-    int64_t n = 1;
-    for (int i = 0; i < rank; i++) n *= v.dims[i].size;
-    return n;
-}
 
 template <typename Word>
 void copy_runs(const Views& v, const Word* x, Word* y, int threads) {
