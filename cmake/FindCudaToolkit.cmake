@@ -1,0 +1,63 @@
+# Which nvcc builds the CUDA backend. Sets CMAKE_CUDA_COMPILER, or INGOT_NO_CUDA to the reason why there is none.
+#
+# Looked for in this order: CMAKE_CUDA_COMPILER, the environment's CUDACXX and CUDA_PATH, the search path, /usr/local/cuda,
+# and the toolkit that scripts/get-cuda.sh fetched. With INGOT_CUDA=ON and none of these that toolkit is fetched now.
+
+set(cuda_oldest 12.4)
+set(cuda_too_new 14)
+if(DEFINED ENV{XDG_CACHE_HOME})
+  set(cuda_fetched "$ENV{XDG_CACHE_HOME}/ingot/cuda-12.4")
+else()
+  set(cuda_fetched "$ENV{HOME}/.cache/ingot/cuda-12.4")
+endif()
+
+# "12.4", or empty if this is no nvcc that runs.
+function(cuda_version_of nvcc result)
+  execute_process(COMMAND "${nvcc}" --version OUTPUT_VARIABLE text ERROR_QUIET RESULT_VARIABLE status)
+  if(status EQUAL 0 AND text MATCHES "release ([0-9]+\\.[0-9]+)")
+    set(${result} "${CMAKE_MATCH_1}" PARENT_SCOPE)
+  else()
+    set(${result} "" PARENT_SCOPE)
+  endif()
+endfunction()
+
+set(candidates "")
+foreach(candidate IN ITEMS "${CMAKE_CUDA_COMPILER}" "$ENV{CUDACXX}")
+  if(candidate)
+    list(APPEND candidates "${candidate}")
+  endif()
+endforeach()
+if(NOT candidates)
+  # Not cached: a toolkit that is installed later is found then.
+  find_program(on_path nvcc NO_CACHE HINTS ENV CUDA_PATH PATH_SUFFIXES bin)
+  foreach(candidate IN ITEMS "${on_path}" /usr/local/cuda/bin/nvcc "${cuda_fetched}/bin/nvcc")
+    if(EXISTS "${candidate}")
+      list(APPEND candidates "${candidate}")
+    endif()
+  endforeach()
+endif()
+
+set(INGOT_NO_CUDA "there is no nvcc")
+foreach(candidate IN LISTS candidates)
+  cuda_version_of("${candidate}" version)
+  if(NOT version)
+    set(INGOT_NO_CUDA "${candidate} does not run")
+  elseif(version VERSION_LESS cuda_oldest OR version VERSION_GREATER_EQUAL cuda_too_new)
+    set(INGOT_NO_CUDA "${candidate} is of CUDA ${version}; 12.4 to 13 can be used")
+  else()
+    set(CMAKE_CUDA_COMPILER "${candidate}")
+    set(INGOT_NO_CUDA "")
+    break()
+  endif()
+endforeach()
+
+if(INGOT_NO_CUDA AND NOT candidates AND INGOT_CUDA STREQUAL "ON")
+  message(STATUS "Fetching a CUDA toolkit into ${cuda_fetched}")
+  execute_process(COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/scripts/get-cuda.sh" "${cuda_fetched}" RESULT_VARIABLE status)
+  if(status EQUAL 0)
+    set(CMAKE_CUDA_COMPILER "${cuda_fetched}/bin/nvcc")
+    set(INGOT_NO_CUDA "")
+  else()
+    set(INGOT_NO_CUDA "there is no nvcc, and scripts/get-cuda.sh could not fetch one")
+  endif()
+endif()
