@@ -76,6 +76,23 @@ TEST(Embedding, GradientAddsRows) {
     }
 }
 
+TEST(Embedding, GradientOfACommonToken) {
+    // Most tokens are one and the same, and ids need more than two bytes.
+    Random random(13);
+    const int64_t count = 3001, vocabulary = 70000, columns = 3;
+    Tensor ids = random.integers({count}, 0, vocabulary - 1);
+    for (size_t n = 0; n < ids.values.size(); n++)
+        if (n % 5 != 0) ids.values[n] = n % 2 == 0 ? 66666 : 66667;
+    const Tensor dy = random.normal({count, columns});
+    const auto got = OpTest("embedding_backward")
+                         .in("ids", ids)
+                         .in("dy", dy)
+                         .inout("dtable", filled({vocabulary, columns}, std::nan("")))
+                         .run()["dtable"];
+    const auto zero = std::vector<double>(static_cast<size_t>(vocabulary * columns));
+    EXPECT_CLOSE(got, gradient(ids, dy, zero), INGOT_F32);
+}
+
 TEST(Embedding, GradientAddsInTheOrderOfTheTokens) {
     // 1 + 2^-24 rounds to 1, so the tiny ones count only if they come first.
     const double tiny = std::ldexp(1.0, -24);
