@@ -11,8 +11,10 @@ struct MatmulOperand {
     MatmulOperand(const ingot_tensor& t, int k)
         : data(t.data),
           // In a dimension of length 1 any stride will do.
-          rows_along_k(!(t.strides[k] == 1 || t.shape[k] == 1)),
-          stride(t.strides[rows_along_k ? k : 1 - k]) {}
+          rows_along_k(!(t.strides[k] == 1 || t.shape[k] == 1)) {
+        const int row = rows_along_k ? k : 1 - k, column = 1 - row;
+        stride = t.shape[row] > 1 ? t.strides[row] : (t.shape[column] + 7) / 8 * 8;
+    }
 
     const void* data;
     /// Whether a row is one k, else one m or n.
@@ -44,6 +46,7 @@ struct MatmulCall {
     const int32_t dtype;
     /// 0: none, else 1 + with_activation()'s kind.
     const int activation;
+    static constexpr int kGeluTanh = 1;
     const bool backward, accumulate, tf32;
 };
 

@@ -1,5 +1,6 @@
 // What the core finds when it loads this module: the GPUs, and the kernels in the other files of this folder.
 #include "core/kernel.h"
+#include "cuda/cublaslt.h"
 #include "cuda/device.h"
 
 namespace ingot {
@@ -19,6 +20,10 @@ static Backend* open() {
     backend->kernels = registered();
     try {
         backend->devices = cuda::find_gpus(*backend);
+        if (!backend->devices.empty()) {
+            backend->matmul_library = cuda::cublaslt().name;
+            if (backend->problem.empty()) backend->problem = cuda::cublaslt().problem;
+        }
     } catch (const std::exception& e) {
         backend->problem = e.what();
     }

@@ -1,4 +1,6 @@
 #include <chrono>
+#include "emulator/runtime.h"
+
 #include "emulator/emulator.h"
 namespace {
 struct Ev {
@@ -41,6 +43,9 @@ cudaError_t launch(dim3 g, dim3 b, size_t s, cudaStream_t, std::function<void()>
             last = cudaErrorLaunchFailure;
         }
     });
+}
+cudaError_t enqueue(cudaStream_t, std::function<void()> work) {
+    return doit(work);
 }
 }  // namespace ingot::emulator
 extern "C" {

@@ -104,9 +104,21 @@ bool has_bf16() {
     return properties.has_bf16;
 }
 
+bool has_cublaslt() {
+    static const bool found = [] {
+        ingot_cuda_info info{};
+        expect_ok(ingot_get_cuda_info(&info), "ingot_get_cuda_info");
+        return info.matmul_library[0] != 0;
+    }();
+    return found;
+}
+
 /// Variants that must compute a case.
 std::vector<std::string> variants_for(const Case& c) {
-    if (on_gpu()) return variants_of("matmul");
+    if (on_gpu()) {
+        const bool cublaslt = has_cublaslt() && c.k > 0 && !(c.dtype == INGOT_F32 && c.y_dtype == INGOT_BF16);
+        return cublaslt ? std::vector<std::string>{"cublaslt", "mma"} : std::vector<std::string>{"mma"};
+    }
     std::vector<std::string> variants = {"auto", "packed", "naive"};
     static const bool fast_bf16 = has_bf16();
     const bool half = c.dtype == INGOT_BF16;
@@ -183,7 +195,7 @@ TEST(Matmul, Accumulate) {
 
 TEST(Matmul, Activations) {
     for (const char* activation : kActivations) {
-        for (const int64_t m : {5, 300}) {
+        for (const int64_t m : {int64_t{5}, on_gpu() ? int64_t{140} : int64_t{300}}) {
             for (const bool bias : {false, true}) {
                 check_types({.m = m, .n = 67, .k = 41, .b_transposed = true, .bias = bias, .activation = activation});
                 check_types({.m = m, .n = 67, .k = 41, .bias = bias, .aux = true, .activation = activation, .gap = 3});
@@ -276,6 +288,35 @@ TEST(Matmul, NaNComesThrough) {
 TEST(Matmul, BetaZeroIgnoresWhatWasThere) {
     // out() fills y with NaN beforehand: any use of it would show. Here aux and y both, in rows with gaps.
     check({.m = 40, .n = 17, .k = 9, .aux = true, .activation = "silu", .gap = 2});
+}
+
+TEST(Matmul, TF32IsAPermission) {
+    const Case c{.m = 65, .n = 70, .k = 129, .bias = true};
+    const Operands o(c);
+    const Expected want = reference(c, o);
+    // Operands with 10 bits of fraction.
+    EXPECT_CLOSE_WITHIN(test_of(c, o).attribute("tf32", 1).run()["y"], want.y, 1e-3);
+}
+
+TEST(Matmul, WithoutASearchTheFirstAlgorithmIsTaken) {
+    ASSERT_EQ(setenv("INGOT_MATMUL_SEARCH", "0", 1), 0);
+    for (const bool aux : {false, true}) {
+        check_types({.m = 33, .n = 48, .k = 40, .bias = true, .aux = aux, .activation = "gelu_tanh"});
+        check_types({.m = 33, .n = 45, .k = 40, .bias = true, .aux = aux, .activation = "gelu_tanh"});
+    }
+    check_types({.m = 33, .n = 48, .k = 40, .aux = true, .backward = true, .activation = "gelu_tanh"});
+    ASSERT_EQ(unsetenv("INGOT_MATMUL_SEARCH"), 0);
+}
+
+TEST(Matmul, SaysThatCublasLtIsMissing) {
+    if (!on_gpu() || has_cublaslt()) GTEST_SKIP() << "it is there, or there is no GPU to use it";
+    const Case c{.m = 5, .n = 7, .k = 3};
+    const Operands o(c);
+    const std::string message = test_of(c, o).kernel("cublaslt").fails(INGOT_ERROR_UNSUPPORTED);
+    const char* const file = std::getenv("INGOT_CUBLASLT");
+    EXPECT_NE(message.find(file ? file : "libcublasLt.so.13"), std::string::npos) << message;
+    EXPECT_NE(message.find("supporting it: mma"), std::string::npos) << message;
+    EXPECT_CLOSE(test_of(c, o).run()["y"], reference(c, o).y, INGOT_F32);
 }
 
 TEST(Matmul, SaysWhatIsWrong) {

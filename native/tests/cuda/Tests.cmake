@@ -26,6 +26,12 @@ foreach(test IN LISTS gpu_tests)
   add_dependencies(${test}_test ingot_cuda_emulated)
 endforeach()
 
+# Matmuls go on without their library.
+add_test(NAME emulated.matmul_without_cublaslt COMMAND matmul_test --gtest_filter=Matmul.SaysThatCublasLtIsMissing)
+set_tests_properties(emulated.matmul_without_cublaslt PROPERTIES LABELS emulated ENVIRONMENT
+  "INGOT_TEST_DEVICE=1;INGOT_CUDA_MODULE=$<TARGET_FILE:ingot_cuda_emulated>;INGOT_CUBLASLT=libnot_there.so"
+  FAIL_REGULAR_EXPRESSION SKIPPED)
+
 # The emulator itself, and each wrapper of an instruction.
 file(GLOB emulator_tests CONFIGURE_DEPENDS cuda/*_test.cpp)
 foreach(source IN LISTS emulator_tests)

@@ -1,0 +1,474 @@
+// Matrix product by cublasLt, with as much of the epilogue as it takes; the rest is a pointwise kernel after it.
+//
+// cublasLt's matrices are column-major, so it is asked for y^T = b^T a^T: its A is b, its B is a, and its bias, one
+// number a row of D, is one a column of y. A matrix whose rows are dense is, read by columns, its own transpose, so
+// that layouts become transa and transb, and nothing is copied.
+//
+// There is more than one way to compute a call: GELU inside the product or after it, and many kernels in the library.
+// Which is best depends on the GPU and the library (GELU within the product pays on some, on others it costs more than
+// the pass it saves), so the first call of a kind times the candidates on memory of its own and the process keeps the
+// choice. INGOT_MATMUL_SEARCH=0 takes the library's first suggestion instead, which is the same in every run.
+//
+//   FLOPs: 2 M N K; bytes: the operands' own, and M N (y + product) more where a kernel comes after.
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "cuda/check.h"
+#include "cuda/cublaslt.h"
+#include "cuda/launch.h"
+#include "cuda/matmul_epilogue.h"
+
+namespace ingot::cuda {
+namespace {
+
+// ---- the kernel after the product ----
+
+constexpr int kThreads = 256;
+
+/// y from a product that lies in y or in aux.
+template <typename P, typename T, typename Y>
+__global__ void __launch_bounds__(kThreads)
+    matmul_finish_kernel(const P* product, int64_t stride, MatmulEpilogue<T, Y> epilogue) {
+    constexpr int width = MatmulEpilogue<T, Y>::kWidth;
+    const int64_t packs = (epilogue.n + width - 1) / width;
+    const int64_t index = int64_t{blockIdx.x} * kThreads + threadIdx.x;
+    const int64_t row = index / packs, column = index % packs * width;
+    if (row >= epilogue.m) return;
+    const P* const from = product + row * stride + column;
+    Pack<float, width> values{};
+    if (epilogue.aligned && column + width <= epilogue.n) {
+        const Pack<P, width> pack = load_pack<width>(from);
+#pragma unroll
+        for (int i = 0; i < width; i++) values.at[i] = to_float(pack.at[i]);
+    } else {
+#pragma unroll
+        for (int i = 0; i < width; i++)
+            if (column + i < epilogue.n) values.at[i] = to_float(from[i]);
+    }
+    epilogue.finish(row, column, values);
+}
+
+// ---- ways to compute a call ----
+
+/// What cublasLt does of a call's epilogue; the kernel after it does the rest.
+struct Plan {
+    cublasLtEpilogue_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
+    /// The product goes to aux, whose rounding the activation sees, else to y.
+    bool product_in_aux = false;
+    bool finish = false;
+
+    bool has_bias() const { return epilogue & CUBLASLT_EPILOGUE_BIAS; }
+    /// GELU's input as an operand of the product.
+    bool has_aux() const { return epilogue & (CUBLASLT_EPILOGUE_GELU_AUX & ~CUBLASLT_EPILOGUE_GELU); }
+};
+
+cublasLtEpilogue_t operator|(cublasLtEpilogue_t a, cublasLtEpilogue_t b) {
+    return static_cast<cublasLtEpilogue_t>(static_cast<int>(a) | static_cast<int>(b));
+}
+
+/// Best first by expectation; the last needs nothing of cublasLt but the product.
+std::vector<Plan> plans(const MatmulCall& c) {
+    std::vector<Plan> found;
+    const cublasLtEpilogue_t bias = present(c.bias) ? CUBLASLT_EPILOGUE_BIAS : cublasLtEpilogue_t{};
+    // cublasLt's bias and aux have the dtype of the result, and aux rows a multiple of 8.
+    const bool same_dtype = c.dtype == c.y.dtype;
+    const bool aux_fits = !present(c.aux) || c.aux.strides[0] % 8 == 0;
+    if (c.activation == MatmulCall::kGeluTanh && same_dtype && aux_fits) {
+        if (c.backward) {
+            found.push_back({CUBLASLT_EPILOGUE_DGELU});
+        } else {
+            found.push_back({(present(c.aux) ? CUBLASLT_EPILOGUE_GELU_AUX : CUBLASLT_EPILOGUE_GELU) | bias});
+        }
+    }
+    const bool product_in_aux = present(c.aux) && !c.backward;
+    if (present(c.bias) && (same_dtype || product_in_aux)) {
+        found.push_back({CUBLASLT_EPILOGUE_BIAS, product_in_aux, c.activation != 0});
+    }
+    found.push_back({CUBLASLT_EPILOGUE_DEFAULT, product_in_aux, c.activation != 0 || present(c.bias)});
+    return found;
+}
+
+template <typename T, typename Y>
+ingot_status launch_finish(const ingot_kernel_call* call, const MatmulCall& c, const Plan& plan,
+                           MatmulEpilogue<T, Y> epilogue) {
+    // cublasLt has done these.
+    epilogue.accumulate = false;
+    if (plan.has_bias()) epilogue.bias = nullptr;
+    if (plan.product_in_aux && !epilogue.bias) epilogue.aux = nullptr;
+    const int64_t width = MatmulEpilogue<T, Y>::kWidth;
+    const unsigned grid = blocks(c.m * ((c.n + width - 1) / width), kThreads);
+    if (plan.product_in_aux) {
+        return launch(call, matmul_finish_kernel<T, T, Y>, grid, kThreads, 0, data<T>(c.aux), c.aux.strides[0],
+                      epilogue);
+    }
+    return launch(call, matmul_finish_kernel<Y, T, Y>, grid, kThreads, 0, data<Y>(c.y), c.y.strides[0], epilogue);
+}
+
+// ---- cublasLt's view of a call ----
+
+cudaDataType_t data_type(int32_t dtype) {
+    return dtype == INGOT_BF16 ? CUDA_R_16BF : CUDA_R_32F;
+}
+
+/// Owns one of cublasLt's descriptors.
+template <typename Handle>
+struct Descriptor {
+    explicit Descriptor(cublasStatus_t (*destroy)(Handle)) : destroy(destroy) {}
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    ~Descriptor() {
+        if (handle) destroy(handle);
+    }
+    Handle handle = nullptr;
+    cublasStatus_t (*const destroy)(Handle);
+};
+
+/// A plan for the operands of a call.
+class Problem {
+   public:
+    Problem(const MatmulCall& c, const Plan& plan) {
+        const CublasLt& lt = cublaslt();
+        const bool tf32 = c.tf32 && c.dtype == INGOT_F32;
+        check(
+            lt.MatmulDescCreate(&matmul_.handle, tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F, CUDA_R_32F),
+            "cublasLtMatmulDescCreate");
+        set(CUBLASLT_MATMUL_DESC_TRANSA, c.b.rows_along_k ? CUBLAS_OP_N : CUBLAS_OP_T);
+        set(CUBLASLT_MATMUL_DESC_TRANSB, c.a.rows_along_k ? CUBLAS_OP_T : CUBLAS_OP_N);
+        set(CUBLASLT_MATMUL_DESC_EPILOGUE, plan.epilogue);
+        if (plan.has_bias()) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(c.bias.data));
+        if (plan.has_aux()) {
+            set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, c.aux.data);
+            set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, c.aux.strides[0]);
+        }
+        layout(b_, c.dtype, c.b.rows_along_k ? c.n : c.k, c.b.rows_along_k ? c.k : c.n, c.b.stride);
+        layout(a_, c.dtype, c.a.rows_along_k ? c.m : c.k, c.a.rows_along_k ? c.k : c.m, c.a.stride);
+        const ingot_tensor& y = plan.product_in_aux ? c.aux : c.y;
+        layout(y_, y.dtype, c.n, c.m, y.strides[0]);
+    }
+
+    /// Up to `limit` ways that the library has, best first by its expectation.
+    std::vector<cublasLtMatmulHeuristicResult_t> suggestions(int32_t device, const MatmulCall& c, const Plan& plan,
+                                                             uint64_t workspace, int limit) const {
+        const CublasLt& lt = cublaslt();
+        Descriptor<cublasLtMatmulPreference_t> wanted(lt.MatmulPreferenceDestroy);
+        check(lt.MatmulPreferenceCreate(&wanted.handle), "cublasLtMatmulPreferenceCreate");
+        const auto want = [&](cublasLtMatmulPreferenceAttributes_t attribute, auto value) {
+            check(lt.MatmulPreferenceSetAttribute(wanted.handle, attribute, &value, sizeof value),
+                  "cublasLtMatmulPreferenceSetAttribute");
+        };
+        const uint32_t y = alignment(plan.product_in_aux ? c.aux.data : c.y.data);
+        want(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspace);
+        want(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment(c.b.data));
+        want(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment(c.a.data));
+        want(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, y);
+        want(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, y);
+        std::vector<cublasLtMatmulHeuristicResult_t> results(static_cast<size_t>(limit));
+        int count = 0;
+        const cublasStatus_t status =
+            lt.MatmulAlgoGetHeuristic(cublaslt_handle(device), matmul_.handle, b_.handle, a_.handle, y_.handle,
+                                      y_.handle, wanted.handle, limit, results.data(), &count);
+        results.resize(status == CUBLAS_STATUS_SUCCESS ? static_cast<size_t>(count) : 0);
+        std::erase_if(results, [](const auto& result) { return result.state != CUBLAS_STATUS_SUCCESS; });
+        return results;
+    }
+
+    cublasStatus_t run(const ingot_kernel_call* call, const MatmulCall& c, const Plan& plan,
+                       const cublasLtMatmulAlgo_t& algorithm) const {
+        const float alpha = 1, beta = c.accumulate ? 1 : 0;
+        void* const y = plan.product_in_aux ? c.aux.data : c.y.data;
+        return cublaslt().Matmul(cublaslt_handle(call->device), matmul_.handle, &alpha, c.b.data, b_.handle, c.a.data,
+                                 a_.handle, &beta, y, y_.handle, y, y_.handle, &algorithm, call->workspace,
+                                 call->workspace_bytes, stream(call));
+    }
+
+    /// The largest power of two up to 256 that divides an address.
+    static uint32_t alignment(const void* p) {
+        const auto address = reinterpret_cast<uintptr_t>(p) | 256;
+        return static_cast<uint32_t>(address & (~address + 1));
+    }
+
+   private:
+    using Layout = Descriptor<cublasLtMatrixLayout_t>;
+
+    template <typename Value>
+    void set(cublasLtMatmulDescAttributes_t attribute, const Value& value) {
+        check(cublaslt().MatmulDescSetAttribute(matmul_.handle, attribute, &value, sizeof value),
+              "cublasLtMatmulDescSetAttribute");
+    }
+    static void layout(Layout& to, int32_t dtype, int64_t rows, int64_t columns, int64_t stride) {
+        check(cublaslt().MatrixLayoutCreate(&to.handle, data_type(dtype), static_cast<uint64_t>(rows),
+                                            static_cast<uint64_t>(columns), stride),
+              "cublasLtMatrixLayoutCreate");
+    }
+
+    Descriptor<cublasLtMatmulDesc_t> matmul_{cublaslt().MatmulDescDestroy};
+    Layout a_{cublaslt().MatrixLayoutDestroy}, b_{cublaslt().MatrixLayoutDestroy}, y_{cublaslt().MatrixLayoutDestroy};
+};
+
+ingot_status compute(const ingot_kernel_call* call, const Problem& problem, const Plan& plan,
+                     const cublasLtMatmulAlgo_t& algorithm) {
+    const MatmulCall c(call);
+    const cublasStatus_t status = problem.run(call, c, plan, algorithm);
+    if (status != CUBLAS_STATUS_SUCCESS) {
+        return say(call, INGOT_ERROR_DEVICE,
+                   format("cublasLtMatmul of %lld x %lld x %lld on device %d, stream %p, failed with %s",
+                          static_cast<long long>(c.m), static_cast<long long>(c.n), static_cast<long long>(c.k),
+                          call->device, call->stream, cublaslt().GetStatusName(status)));
+    }
+    if (!plan.finish) return INGOT_OK;
+    return with_epilogue(c, [&](const auto& epilogue) { return launch_finish(call, c, plan, epilogue); });
+}
+
+// ---- the choice ----
+
+struct Choice {
+    Plan plan;
+    cublasLtMatmulAlgo_t algorithm{};
+    uint64_t workspace = 0;
+};
+
+/// A stand-in for a call with operands, workspace and stream of its own, to be timed.
+class Trial {
+   public:
+    Trial(const ingot_kernel_call* call, uint64_t workspace) : call_(*call) {
+        use_gpu(call->device);
+        uint64_t bytes = 0;
+        std::array<uint64_t, kOperands> offsets;
+        for (int i = 0; i < kOperands; i++) {
+            tensors_[i] = call->tensors[i];
+            offsets[i] = bytes;
+            bytes += span(tensors_[i]);
+        }
+        if (cudaMalloc(&memory_, bytes + workspace) != cudaSuccess ||
+            cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking) != cudaSuccess ||
+            cudaEventCreateWithFlags(&start_, cudaEventDefault) != cudaSuccess ||
+            cudaEventCreateWithFlags(&end_, cudaEventDefault) != cudaSuccess) {
+            cudaGetLastError();
+            return;
+        }
+        // Small numbers of either dtype.
+        ready_ = cudaMemsetAsync(memory_, 0x3c, bytes, stream_) == cudaSuccess;
+        for (int i = 0; i < kOperands; i++)
+            if (present(tensors_[i])) tensors_[i].data = static_cast<char*>(memory_) + offsets[i];
+        call_.tensors = tensors_.data();
+        call_.workspace = static_cast<char*>(memory_) + bytes;
+        call_.workspace_bytes = workspace;
+        call_.stream = stream_;
+    }
+    Trial(const Trial&) = delete;
+    Trial& operator=(const Trial&) = delete;
+    ~Trial() {
+        if (stream_) cudaStreamSynchronize(stream_);
+        if (start_) cudaEventDestroy(start_);
+        if (end_) cudaEventDestroy(end_);
+        if (stream_) cudaStreamDestroy(stream_);
+        cudaFree(memory_);
+        cudaGetLastError();
+    }
+
+    /// False where there is no memory for it.
+    bool ready() const { return ready_; }
+    const ingot_kernel_call* call() const { return &call_; }
+
+    /// Median of a few runs after one that does not count; infinity if it fails.
+    double milliseconds(const Problem& problem, const Plan& plan, const cublasLtMatmulAlgo_t& algorithm) {
+        std::array<float, kRuns> times;
+        for (int i = -1; i < kRuns; i++) {
+            float time = 0;
+            const bool done = cudaEventRecord(start_, stream_) == cudaSuccess &&
+                              compute(&call_, problem, plan, algorithm) == INGOT_OK &&
+                              cudaEventRecord(end_, stream_) == cudaSuccess &&
+                              cudaEventSynchronize(end_) == cudaSuccess &&
+                              cudaEventElapsedTime(&time, start_, end_) == cudaSuccess;
+            if (!done) {
+                cudaGetLastError();
+                return std::numeric_limits<double>::infinity();
+            }
+            if (i >= 0) times[i] = time;
+        }
+        std::nth_element(times.begin(), times.begin() + kRuns / 2, times.end());
+        return times[kRuns / 2];
+    }
+
+   private:
+    static constexpr int kOperands = 5;
+    static constexpr int kRuns = 5;
+
+    /// Bytes from a tensor's first element to behind its last, in whole lines of memory.
+    static uint64_t span(const ingot_tensor& t) {
+        if (!present(t)) return 0;
+        int64_t last = 0;
+        for (int i = 0; i < t.rank; i++) last += (t.shape[i] - 1) * t.strides[i];
+        return static_cast<uint64_t>((last + 1) * dtype_size(t.dtype) + 255) / 256 * 256;
+    }
+
+    ingot_kernel_call call_;
+    std::array<ingot_tensor, kOperands> tensors_;
+    void* memory_ = nullptr;
+    cudaStream_t stream_ = nullptr;
+    cudaEvent_t start_ = nullptr, end_ = nullptr;
+    bool ready_ = false;
+};
+
+/// Workspace that algorithms may use: what NVIDIA advises for Hopper, less before.
+uint64_t workspace_limit(const ingot_kernel_call* call) {
+    return uint64_t{compute_capability(call) >= 90 ? 32u : 8u} << 20;
+}
+
+bool search_wanted() {
+    const char* const setting = std::getenv("INGOT_MATMUL_SEARCH");
+    return !setting || std::strcmp(setting, "0") != 0;
+}
+
+Choice search(const ingot_kernel_call* call) {
+    /// Plans that are compared, and algorithms of each.
+    constexpr int kPlans = 2, kAlgorithms = 8;
+    /// Share of the time that an algorithm must save to be taken before an earlier one, so that noise decides less.
+    constexpr double kSaving = 0.02;
+    const MatmulCall c(call);
+    struct Candidate {
+        Plan plan;
+        std::vector<cublasLtMatmulHeuristicResult_t> algorithms;
+    };
+    std::vector<Candidate> candidates;
+    uint64_t workspace = 0;
+    const bool searching = search_wanted();
+    for (const Plan& plan : plans(c)) {
+        if (candidates.size() == (searching ? kPlans : 1)) break;
+        auto algorithms =
+            Problem(c, plan).suggestions(call->device, c, plan, workspace_limit(call), searching ? kAlgorithms : 1);
+        for (const auto& algorithm : algorithms) workspace = std::max<uint64_t>(workspace, algorithm.workspaceSize);
+        if (!algorithms.empty()) candidates.push_back({plan, std::move(algorithms)});
+    }
+    if (candidates.empty()) throw Error(INGOT_ERROR_DEVICE, "cublasLt has no algorithm for this product");
+    const auto& first = candidates[0].algorithms[0];
+    Choice best{candidates[0].plan, first.algo, first.workspaceSize};
+    if (!searching || (candidates.size() == 1 && candidates[0].algorithms.size() == 1)) return best;
+    Trial trial(call, workspace);
+    if (!trial.ready()) return best;
+    double least = std::numeric_limits<double>::infinity();
+    for (const Candidate& candidate : candidates) {
+        const Problem problem(MatmulCall(trial.call()), candidate.plan);
+        for (const auto& algorithm : candidate.algorithms) {
+            const double time = trial.milliseconds(problem, candidate.plan, algorithm.algo);
+            if (!(time < least * (1 - kSaving))) continue;
+            least = time;
+            best = {candidate.plan, algorithm.algo, algorithm.workspaceSize};
+        }
+    }
+    return best;
+}
+
+/// Everything that the choice depends on.
+using Key = std::array<int64_t, 22>;
+
+Key key_of(const ingot_kernel_call* call) {
+    const MatmulCall c(call);
+    Key key{};
+    size_t n = 0;
+    for (const int64_t fact : {int64_t{call->device}, c.m, c.n, c.k, int64_t{c.dtype}, int64_t{c.activation},
+                               int64_t{c.backward}, int64_t{c.accumulate}, int64_t{c.tf32}, c.a.stride, c.b.stride,
+                               int64_t{c.a.rows_along_k}, int64_t{c.b.rows_along_k}}) {
+        key[n++] = fact;
+    }
+    for (int i = 0; i < 5; i++) key[n++] = present(call->tensors[i]) ? Problem::alignment(call->tensors[i].data) : 0;
+    key[n++] = c.y.dtype;
+    key[n++] = c.y.strides[0];
+    key[n++] = present(c.aux) ? c.aux.strides[0] : 0;
+    key[n++] = search_wanted();
+    return key;
+}
+
+/// Of the process; the first call of a kind searches.
+Choice choose(const ingot_kernel_call* call) {
+    static std::mutex mutex;
+    static auto* const chosen = new std::map<Key, Choice>;
+    const Key key = key_of(call);
+    const std::lock_guard lock(mutex);
+    const auto found = chosen->find(key);
+    return found != chosen->end() ? found->second : chosen->emplace(key, search(call)).first->second;
+}
+
+// ---- the kernel ----
+
+int32_t supports(const ingot_kernel_call* call) {
+    const CublasLt& lt = cublaslt();
+    if (!lt.problem.empty()) return say(call, 0, lt.problem);
+    const MatmulCall c(call);
+    // Never launched.
+    if (c.m == 0 || c.n == 0) return 1;
+    if (c.k == 0) return say(call, 0, "cublasLt does not take K = 0");
+    if (c.dtype == INGOT_F32 && c.y.dtype == INGOT_BF16) {
+        return say(call, 0, "cublasLt has no product of f32 with a bf16 result");
+    }
+    if (c.a.stride < (c.a.rows_along_k ? c.m : c.k) || c.b.stride < (c.b.rows_along_k ? c.n : c.k)) {
+        return say(call, 0, "cublasLt does not take rows that overlap");
+    }
+    try {
+        const Plan plan = plans(c).back();
+        if (!Problem(c, plan).suggestions(call->device, c, plan, workspace_limit(call), 1).empty()) return 1;
+        return say(call, 0, lt.name + " has no algorithm for these shapes and strides");
+    } catch (const std::exception& e) {
+        return say(call, 0, e.what());
+    }
+}
+
+struct State {
+    State(const ingot_kernel_call* call, const Choice& choice)
+        : choice(choice), problem(MatmulCall(call), choice.plan) {}
+    const Choice choice;
+    const Problem problem;
+};
+
+ingot_status prepare(const ingot_kernel_call* call, void** state) {
+    try {
+        *state = new State(call, choose(call));
+        return INGOT_OK;
+    } catch (const std::exception& e) {
+        return say(call, INGOT_ERROR_DEVICE, e.what());
+    }
+}
+
+void release(void* state) {
+    delete static_cast<State*>(state);
+}
+
+uint64_t workspace(const ingot_kernel_call* call) {
+    try {
+        return choose(call).workspace;
+    } catch (const std::exception&) {
+        // prepare says it.
+        return 0;
+    }
+}
+
+ingot_status launch_cublaslt(const ingot_kernel_call* call) {
+    const State& state = *static_cast<const State*>(call->state);
+    return compute(call, state.problem, state.choice.plan, state.choice.algorithm);
+}
+
+const ingot_kernel matmul_cublaslt = {
+    .struct_size = sizeof(ingot_kernel),
+    .device_kind = INGOT_DEVICE_CUDA,
+    .op = "matmul",
+    .variant = "cublaslt",
+    .description = "cublasLt, the fastest of its algorithms by measurement",
+    .priority = 60,
+    .reserved = 0,
+    .supports = supports,
+    .workspace = workspace,
+    .prepare = prepare,
+    .release = release,
+    .launch = launch_cublaslt,
+    .cost = matmul_cost,
+};
+INGOT_REGISTER_KERNEL(matmul_cublaslt);
+
+}  // namespace
+}  // namespace ingot::cuda
