@@ -17,7 +17,7 @@ internal sealed class RecipeOptions
         ("perDeviceTrainBatchSize", "Batches"),
         ("numTrainEpochs", "When to stop: at whichever comes first"),
         ("learningRate", "Optimizer: AdamW"),
-        ("precision", "How to compute"),
+        ("device", "How to compute"),
         ("loggingSteps", "What is reported and kept"),
     ];
 

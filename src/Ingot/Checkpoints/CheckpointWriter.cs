@@ -1,4 +1,6 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Ingot.Bindings;
 
 namespace Ingot.Checkpoints;
 
@@ -23,15 +25,17 @@ namespace Ingot.Checkpoints;
 public sealed class CheckpointWriter : IDisposable
 {
     private readonly CheckpointStore _store;
-    private readonly CheckpointSnapshot _snapshot = new();
+    private readonly CheckpointSnapshot _snapshot;
     private Task<Checkpoint>? _save;
 
     /// <summary>A writer for a store.</summary>
     /// <param name="store">Where checkpoints go; used by no one else while a save is in flight.</param>
-    public CheckpointWriter(CheckpointStore store)
+    /// <param name="device">Whose memory the state is in: a GPU copies several times as fast into memory pinned for it. The CPU if null.</param>
+    public CheckpointWriter(CheckpointStore store, Device? device = null)
     {
         ArgumentNullException.ThrowIfNull(store);
         _store = store;
+        _snapshot = new CheckpointSnapshot(device ?? Device.Cpu);
     }
 
     /// <summary>Whether a save is being written now.</summary>
@@ -119,12 +123,11 @@ public sealed unsafe class CheckpointSnapshot : IDisposable
     private const int Alignment = 64;
 
     private readonly List<CheckpointFile> _files = [];
-    private readonly List<(nint Address, long Bytes)> _blocks = [];
+    private readonly List<DeviceBuffer> _blocks = [];
+    private readonly Device _device;
     private int _usedBlocks;
 
-    internal CheckpointSnapshot()
-    {
-    }
+    internal CheckpointSnapshot(Device device) => _device = device;
 
     /// <summary>Step whose state it is.</summary>
     public long Step { get; private set; }
@@ -134,7 +137,7 @@ public sealed unsafe class CheckpointSnapshot : IDisposable
     /// <summary>Copies tensors, for a safetensors file of the checkpoint. They may change as soon as this returns.</summary>
     /// <param name="name">Name of the file.</param>
     /// <param name="tensors">The tensors.</param>
-    /// <exception cref="OutOfMemoryException">There is no memory for the copy.</exception>
+    /// <exception cref="IngotException">There is no memory for the copy.</exception>
     public void AddSafetensors(string name, IReadOnlyList<SafetensorsSource> tensors)
     {
         ArgumentNullException.ThrowIfNull(tensors);
@@ -165,8 +168,8 @@ public sealed unsafe class CheckpointSnapshot : IDisposable
     /// <summary>Frees the memory.</summary>
     public void Dispose()
     {
-        foreach (var (address, _) in _blocks)
-            NativeMemory.AlignedFree((void*)address);
+        foreach (var block in _blocks)
+            block.Dispose();
         _blocks.Clear();
         _files.Clear();
     }
@@ -185,17 +188,13 @@ public sealed unsafe class CheckpointSnapshot : IDisposable
     {
         bytes = Math.Max(bytes, Alignment);
         if (_usedBlocks == _blocks.Count)
-            _blocks.Add((0, 0));
-        var (address, capacity) = _blocks[_usedBlocks];
-        if (capacity < bytes)
+            _blocks.Add(new DeviceBuffer(_device, bytes, pinned: true));
+        if (_blocks[_usedBlocks].Bytes < bytes)
         {
-            NativeMemory.AlignedFree((void*)address);
-            _blocks[_usedBlocks] = (0, 0);
-            address = (nint)NativeMemory.AlignedAlloc(checked((nuint)bytes), Alignment);
-            _blocks[_usedBlocks] = (address, bytes);
+            _blocks[_usedBlocks].Dispose();
+            _blocks[_usedBlocks] = new DeviceBuffer(_device, bytes, pinned: true);
         }
 
-        _usedBlocks++;
-        return address;
+        return (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(_blocks[_usedBlocks++].Map<byte>(0, 1)));
     }
 }

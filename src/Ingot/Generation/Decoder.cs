@@ -59,7 +59,9 @@ public sealed class Decoder : IDisposable
     internal float[] Logits(IReadOnlyList<int> tokens, int cached)
     {
         Run(tokens, cached, new GenerationOptions(), 0);
-        return ProgramFor(tokens.Count - cached).Values<float>("logits").ToArray();
+        var logits = new float[_model.VocabularySize];
+        ProgramFor(tokens.Count - cached).Get<float>("logits", logits);
+        return logits;
     }
 
     /// <inheritdoc/>
@@ -74,7 +76,7 @@ public sealed class Decoder : IDisposable
     private int Step(List<int> context, int cached, GenerationOptions options, long number)
     {
         Run(context, cached, options, number);
-        return ProgramFor(context.Count - cached).Values<int>("ids")[0];
+        return ProgramFor(context.Count - cached).Get<int>("ids");
     }
 
     /// <summary>Runs the tokens that the cache does not hold yet.</summary>
@@ -82,8 +84,9 @@ public sealed class Decoder : IDisposable
     {
         var count = context.Count - cached;
         var program = ProgramFor(count);
-        var tokens = program.Values<int>("tokens");
-        var positions = program.Values<int>("positions");
+        var length = LengthFor(count);
+        var tokens = new int[length];
+        var positions = new int[length];
         for (var t = 0; t < tokens.Length; t++)
         {
             // Padding lies behind the tokens, where no token sees it, and is overwritten when its position is reached.
@@ -91,22 +94,22 @@ public sealed class Decoder : IDisposable
             positions[t] = cached + t;
         }
 
-        program.Values<int>("key_lengths")[0] = cached + tokens.Length;
-        program.Values<int>("last")[0] = count - 1;
-        var settings = program.Values<float>("settings");
-        settings[0] = (float)options.Temperature;
-        settings[1] = options.TopK;
-        settings[2] = (float)options.TopP;
-        settings[3] = (float)options.MinP;
-        var random = program.Values<long>("random");
-        random[0] = options.Seed;
-        random[1] = number;
+        program.Set<int>("tokens", tokens);
+        program.Set<int>("positions", positions);
+        program.Set<int>("key_lengths", [cached + length]);
+        program.Set<int>("last", [count - 1]);
+        program.Set<float>("settings", [(float)options.Temperature, options.TopK, (float)options.TopP, (float)options.MinP]);
+        program.Set<long>("random", [options.Seed, number]);
         program.Run();
     }
 
+    /// <summary>Tokens of the program that reads so many.</summary>
+    private int LengthFor(int count) =>
+        count == 1 ? 1 : (int)Math.Min(_capacity, System.Numerics.BitOperations.RoundUpToPowerOf2((uint)count));
+
     private CompiledGraph ProgramFor(int count)
     {
-        var length = count == 1 ? 1 : (int)Math.Min(_capacity, System.Numerics.BitOperations.RoundUpToPowerOf2((uint)count));
+        var length = LengthFor(count);
         if (!_programs.TryGetValue(length, out var program))
             _programs.Add(length, program = Compile(length));
         return program;

@@ -32,10 +32,13 @@ public sealed class TextGenerator : IDisposable
     /// <summary>Loads a model folder: a checkpoint, or one in Hugging Face's layout.</summary>
     /// <exception cref="IOException">A file is missing or cannot be read.</exception>
     /// <exception cref="InvalidDataException">A file's content is wrong; the message names file and place.</exception>
-    public static TextGenerator Load(string folder, DType computeType = DType.F32)
+    /// <param name="folder">The folder.</param>
+    /// <param name="computeType">dtype of computations: F32 or Bf16.</param>
+    /// <param name="device">Where to compute; the CPU if it is null.</param>
+    public static TextGenerator Load(string folder, DType computeType = DType.F32, Device? device = null)
     {
         var tokenizer = Tokenizer.Load(folder);
-        var (model, parameters) = ModelFiles.LoadModel(folder, Device.Cpu, computeType, training: false);
+        var (model, parameters) = ModelFiles.LoadModel(folder, device ?? Device.Cpu, computeType, training: false);
         if (tokenizer.VocabularySize > model.VocabularySize)
         {
             parameters.Dispose();

@@ -28,6 +28,9 @@ public sealed record CompileOptions
     /// <summary>Measure each call.</summary>
     public bool Timed { get; init; }
 
+    /// <summary>Memory for temporaries that another program has, which never runs at the same time; it is used if it is large enough.</summary>
+    public DeviceBuffer? Arena { get; init; }
+
     /// <summary>Kernel variants by op, for example "attention" → "naive"; others take the default.</summary>
     public IReadOnlyDictionary<string, string> Kernels { get; init; } = new Dictionary<string, string>();
 
@@ -49,10 +52,11 @@ public sealed class CompiledGraph : IDisposable
         try
         {
             var device = parameters.Device;
-            var arena = plan.ArenaBytes > 0 ? Own(new DeviceBuffer(device, plan.ArenaBytes)) : null;
+            Arena = options.Arena is { } shared && shared.Bytes >= plan.ArenaBytes ? shared
+                : plan.ArenaBytes > 0 ? Own(new DeviceBuffer(device, plan.ArenaBytes)) : null;
             foreach (var storage in graph.Calls.SelectMany(c => c.Operands.OfType<Tensor>()).Concat(graph.Inputs.Values)
                          .Select(t => t.Storage).Distinct())
-                _places.Add(storage, PlaceOf(storage, arena, parameters, options));
+                _places.Add(storage, PlaceOf(storage, parameters, options));
             Program = new NativeProgram(device, [.. graph.Calls.Select(c => Convert(c, options))], options.Timed);
         }
         catch
@@ -67,6 +71,9 @@ public sealed class CompiledGraph : IDisposable
 
     /// <summary>Where the temporaries lie.</summary>
     public MemoryPlan Plan { get; }
+
+    /// <summary>The memory of the temporaries; null if there are none.</summary>
+    internal DeviceBuffer? Arena { get; }
 
     /// <summary>
     /// Runs the passes over <paramref name="graph"/> (which is changed by them) and compiles the result.
@@ -98,15 +105,48 @@ public sealed class CompiledGraph : IDisposable
     /// <summary>Runs it once.</summary>
     public void Run() => Program.Run();
 
-    /// <summary>An input or output on the host, by name.</summary>
+    /// <summary>An input or output in place, by name; in host memory only.</summary>
     public Span<T> Values<T>(string name)
         where T : unmanaged
+    {
+        var (t, place) = Find(name);
+        return place.Buffer.Map<T>(place.Offset, checked((int)t.Elements));
+    }
+
+    /// <summary>Gives an input its values for the next runs.</summary>
+    public void Set<T>(string name, ReadOnlySpan<T> values)
+        where T : unmanaged
+    {
+        var (t, place) = Find(name);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, t.Elements, name);
+        place.Buffer.Write(values, place.Offset);
+    }
+
+    /// <summary>Reads an output, when the runs so far are done.</summary>
+    public void Get<T>(string name, Span<T> values)
+        where T : unmanaged
+    {
+        var (t, place) = Find(name);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, t.Elements, name);
+        place.Buffer.Read(values, place.Offset);
+    }
+
+    /// <summary>The first value of an output.</summary>
+    public T Get<T>(string name)
+        where T : unmanaged
+    {
+        T value = default;
+        Get(name, new Span<T>(ref value));
+        return value;
+    }
+
+    private (Tensor Tensor, Place Place) Find(string name)
     {
         var t = _graph.Inputs.TryGetValue(name, out var input) ? input
             : _graph.Outputs.TryGetValue(name, out var output) ? output
             : throw new KeyNotFoundException($"the graph has no input or output '{name}'");
         var place = _places[t.Storage];
-        return place.Buffer.Map<T>(place.Offset + (t.Offset * t.DType.Size()), checked((int)t.Elements));
+        return (t, place with { Offset = place.Offset + (t.Offset * t.DType.Size()) });
     }
 
     /// <inheritdoc/>
@@ -140,12 +180,12 @@ public sealed class CompiledGraph : IDisposable
         return buffer;
     }
 
-    private Place PlaceOf(Storage storage, DeviceBuffer? arena, ParameterStore parameters, CompileOptions options)
+    private Place PlaceOf(Storage storage, ParameterStore parameters, CompileOptions options)
     {
         switch (storage.Kind)
         {
             case StorageKind.Temporary:
-                return new Place(arena!, Plan.OffsetOf(storage));
+                return new Place(Arena!, Plan.OffsetOf(storage));
             case StorageKind.Parameter:
                 return new Place(parameters.Compute ?? parameters.Master, parameters.OffsetOf(storage.Name) * storage.DType.Size());
             case StorageKind.Gradient:

@@ -107,9 +107,10 @@ public sealed class ParameterStore : IDisposable
     /// <summary>Sets all parameters to their initial values; the same seed gives the same values.</summary>
     public void Initialize(ulong seed)
     {
+        using var staging = Device.Kind == DeviceKind.Cpu ? null : new DeviceBuffer(Device, Master.Bytes, pinned: true);
         Parallel.ForEach(Parameters, p =>
         {
-            var values = View(Master, p.Name);
+            var values = View(staging ?? Master, p.Name);
             switch (p.Initializer)
             {
                 case Initializer.Constant c:
@@ -122,6 +123,7 @@ public sealed class ParameterStore : IDisposable
                     throw new NotSupportedException($"{p.Name}: initializer {p.Initializer}");
             }
         });
+        staging?.CopyTo(0, Master, 0, Master.Bytes);
         RefreshCompute();
     }
 

@@ -27,7 +27,7 @@ public sealed class Evaluator : IDisposable
         graph.Emit(Elementwise.ReduceSumOp, [losses, one, loss]);
         graph.Output("loss", loss);
         _graph = CompiledGraph.Compile(graph, parameters, new CompileOptions { Kernels = kernels ?? new Dictionary<string, string>() });
-        _graph.Values<float>("scale")[0] = 1;
+        _graph.Set<float>("scale", [1]);
     }
 
     /// <summary>Sum of the negative log-likelihoods of the targets that count, in nats, and how many count.</summary>
@@ -38,10 +38,10 @@ public sealed class Evaluator : IDisposable
         var counted = targets.Length - targets.Count(_ignoreIndex);
         if (counted == 0)
             return (0, 0);
-        tokens.CopyTo(_graph.Values<int>("tokens"));
-        targets.CopyTo(_graph.Values<int>("targets"));
+        _graph.Set("tokens", tokens);
+        _graph.Set("targets", targets);
         _graph.Run();
-        return (_graph.Values<float>("loss")[0], counted);
+        return (_graph.Get<float>("loss"), counted);
     }
 
     /// <inheritdoc/>

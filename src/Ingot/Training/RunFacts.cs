@@ -12,7 +12,7 @@ internal static class RunFacts
 
     public static IReadOnlyList<KeyValuePair<string, string>> Model(ModelConfig model) => Flat(model.ToJson());
 
-    public static IReadOnlyList<KeyValuePair<string, string>> Environment()
+    public static IReadOnlyList<KeyValuePair<string, string>> Environment(Device device)
     {
         var build = NativeRuntime.BuildInfo;
         var cpu = Device.Cpu.Properties;
@@ -20,11 +20,24 @@ internal static class RunFacts
         [
             new("Ingot", build.Version),
             new("Processor", $"{cpu.Name}, {NativeRuntime.Threads} threads, {build.Simd}"),
+            .. Gpu(device),
             new("Memory", $"{cpu.MemoryBytes / (double)(1L << 30):0.0} GiB"),
             new("Matmul", build.MatmulLibrary),
             new("Compiler", build.Compiler),
             new(".NET", RuntimeInformation.FrameworkDescription),
             new("System", RuntimeInformation.OSDescription),
+        ];
+    }
+
+    private static KeyValuePair<string, string>[] Gpu(Device device)
+    {
+        if (device.Kind == DeviceKind.Cpu)
+            return [];
+        var (gpu, cuda) = (device.Properties, NativeRuntime.CudaInfo);
+        return
+        [
+            new("GPU", $"{gpu.Name}, {gpu.ComputeUnits} multiprocessors, {gpu.MemoryBytes / (double)(1L << 30):0.0} GiB"),
+            new("CUDA", $"{cuda.Runtime}, driver for {cuda.Driver}, {cuda.MatmulLibrary}"),
         ];
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using Ingot.Bindings;
 using Ingot.Graphs;
 using Ingot.Graphs.Ops;
@@ -12,6 +13,9 @@ public sealed record StepBenchmarkOptions
     /// <summary>The model.</summary>
     public required ModelConfig Model { get; init; }
 
+    /// <summary>Where it is computed; the CPU if null.</summary>
+    public Device? Device { get; init; }
+
     /// <summary>Sequences of a step.</summary>
     public int Batch { get; init; } = 1;
 
@@ -21,7 +25,7 @@ public sealed record StepBenchmarkOptions
     /// <summary>Precision of computations.</summary>
     public Precision Precision { get; init; }
 
-    /// <summary>Steps that are measured, after one that is not.</summary>
+    /// <summary>Steps that are measured, after some that are not.</summary>
     public int Steps { get; init; } = 5;
 
     /// <summary>What is computed again in the backward pass.</summary>
@@ -41,8 +45,8 @@ public sealed record StepBenchmarkOptions
 /// <param name="Gflops">Billions of floating-point operations in a second, counting 6 N + 6 L C T for each token.</param>
 /// <param name="MatmulGflops">What the matmul library alone reaches on the step's matmul shapes, measured before and after.</param>
 /// <param name="Share">Gflops / MatmulGflops.</param>
-/// <param name="PeakMemoryMB">Most memory of the process so far, in 2^20 bytes.</param>
-/// <param name="HostShare">Share of the step spent in C# and interop.</param>
+/// <param name="PeakMemoryMB">Most memory of the process so far, on a GPU that of the library's buffers there, in 2^20 bytes.</param>
+/// <param name="HostShare">Share of the step spent in C# and interop; on a GPU that is beside the step, not in it.</param>
 /// <param name="Parameters">Number of parameters.</param>
 /// <param name="Calls">Time of each call, slowest first, if asked for.</param>
 public sealed record StepBenchmarkResult(double TokensPerSecond, double MsPerStep, double MedianMsPerStep, double Gflops,
@@ -69,7 +73,8 @@ public static class StepBenchmark
             Recompute = options.GradientCheckpointing.ToPolicy(),
             Kernels = options.Kernels,
         };
-        using var parameters = new ParameterStore(Device.Cpu, options.Model.DeclareParameters(), computeType, training: true);
+        var device = options.Device ?? Device.Cpu;
+        using var parameters = new ParameterStore(device, options.Model.DeclareParameters(), computeType, training: true);
         parameters.Initialize(1);
         using var step = new TrainingStep(options.Model, parameters, stepOptions);
         var random = new Random(1);
@@ -79,29 +84,23 @@ public static class StepBenchmark
             (tokens[i], targets[i]) = (random.Next(options.Model.VocabularySize), random.Next(options.Model.VocabularySize));
 
         var shapes = MatmulShapes(options.Model, stepOptions);
-        step.Run(tokens, targets, 0, 1e-4);
+        // A GPU's first run chooses, its second records; a third shows that nothing is left to do.
+        for (var i = 0; i < (device.Kind == DeviceKind.Cpu ? 1 : 3); i++)
+            step.Run(tokens, targets, i, 1e-4);
         // The step's own peak, before the comparison adds its matrices.
-        var peak = Process.GetCurrentProcess().PeakWorkingSet64;
-        var matmulBefore = MatmulRate(shapes, computeType);
+        var peak = device.Kind == DeviceKind.Cpu ? Process.GetCurrentProcess().PeakWorkingSet64 : device.GetMemory().PeakAllocated;
+        var matmulBefore = MatmulRate(shapes, computeType, device);
 
         var times = new double[options.Steps];
         var host = new double[options.Steps];
-        for (var i = 0; i < times.Length; i++)
-        {
-            var native = step.NativeTime;
-            var start = Stopwatch.GetTimestamp();
-            step.Run(tokens, targets, i + 1, 1e-4);
-            times[i] = Stopwatch.GetElapsedTime(start).TotalSeconds;
-            host[i] = times[i] - (step.NativeTime - native).TotalSeconds;
-        }
-
-        var matmul = Math.Max(matmulBefore, MatmulRate(shapes, computeType));
+        Measure(step, tokens, targets, times, host);
+        var matmul = Math.Max(matmulBefore, MatmulRate(shapes, computeType, device));
         Array.Sort(times);
         Array.Sort(host);
         var seconds = times[0];
         var gflops = options.Model.TrainingFlopsPerToken(length) * tokens.Length / seconds / 1e9;
         // Two programs run in a step; crossing over to them counts for the host.
-        var hostSeconds = host[host.Length / 2] + (2 * CrossingSeconds());
+        var hostSeconds = host[host.Length / 2] + (2 * CrossingSeconds(device));
         IReadOnlyList<CallInfo> calls = options.Timed
             ? [.. step.Program.GetCalls().Concat(step.UpdateProgram.GetCalls()).OrderByDescending(c => c.TotalSeconds)]
             : [];
@@ -109,9 +108,31 @@ public static class StepBenchmark
             peak / 1048576.0, hostSeconds / times[times.Length / 2], parameters.ParameterCount, calls);
     }
 
+    /// <summary>Seconds of each step, and of them those in C#; as in training, a GPU is given the next step before the result is read.</summary>
+    private static void Measure(TrainingStep step, int[] tokens, int[] targets, double[] times, double[] host)
+    {
+        var onHost = step.Parameters.Device.Kind == DeviceKind.Cpu;
+        if (!onHost)
+            step.Begin(tokens, targets, 0);
+        for (var i = 0; i < times.Length; i++)
+        {
+            var native = step.NativeTime;
+            var start = Stopwatch.GetTimestamp();
+            if (onHost)
+                step.Begin(tokens, targets, i);
+            step.Update(1e-4);
+            var begun = Stopwatch.GetElapsedTime(start).TotalSeconds - (step.NativeTime - native).TotalSeconds;
+            if (!onHost)
+                step.Begin(tokens, targets, i + 1);
+            step.Finish();
+            times[i] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            host[i] = onHost ? times[i] - (step.NativeTime - native).TotalSeconds : begun;
+        }
+    }
+
     /// <summary>Rate that the matmul library alone reaches on a step's matmul shapes, in billions of operations a second.</summary>
-    internal static double MatmulRate(ModelConfig model, TrainingStepOptions options) =>
-        MatmulRate(MatmulShapes(model, options), options.ComputeType, seconds: 0.1);
+    internal static double MatmulRate(ModelConfig model, TrainingStepOptions options, Device device) =>
+        MatmulRate(MatmulShapes(model, options), options.ComputeType, device, seconds: 0.1);
 
     /// <summary>The matmuls that together do nine tenths of the step's matmul work, each shape with how often it occurs.</summary>
     private static List<(Call Call, int Count)> MatmulShapes(ModelConfig model, TrainingStepOptions options)
@@ -132,27 +153,30 @@ public static class StepBenchmark
     }
 
     /// <summary>The matmul library alone: each shape by itself for so many seconds, weighted as in the step; the best of its runs.</summary>
-    private static double MatmulRate(List<(Call Call, int Count)> shapes, DType dtype, double seconds = 0.5)
+    private static double MatmulRate(List<(Call Call, int Count)> shapes, DType dtype, Device device, double seconds = 0.5)
     {
         var (flops, time) = (0.0, 0.0);
         foreach (var (call, count) in shapes)
         {
-            Operand Dense(Tensor t, DType type) => new(new DeviceBuffer(Device.Cpu, Math.Max(1, t.Elements) * type.Size()), 0, type,
+            Operand Dense(Tensor t, DType type) => new(new DeviceBuffer(device, Math.Max(1, t.Elements) * type.Size()), 0, type,
                 t.Shape, t.Strides[0] == 1 && t.Shape[0] > 1 ? [1, t.Shape[0]] : [t.Shape[1], 1]);
             Operand[] operands = [Dense(call["a"], dtype), Dense(call["b"], dtype), default, default, Dense(call["y"], call["y"].DType)];
-            foreach (var operand in operands.Where(o => o.DType == DType.F32))
-                operand.Buffer.Map<float>(0, (int)(operand.Buffer.Bytes / 4)).Fill(0.5f);
-            foreach (var operand in operands.Where(o => o.DType == DType.Bf16))
-                operand.Buffer.Map<ushort>(0, (int)(operand.Buffer.Bytes / 2)).Fill(0x3f00);
-            using (var program = Library(operands))
+            foreach (var operand in operands.Where(o => o.DType != DType.None))
+                FillWithHalves(operand);
+            using (var program = Library(operands, device))
             {
-                program.Run();
+                for (var i = 0; i < (device.Kind == DeviceKind.Cpu ? 1 : 3); i++)
+                    program.Run();
+                using var begin = new NativeEvent(device);
+                using var end = new NativeEvent(device);
                 var best = double.PositiveInfinity;
                 for (var (i, total) = (0, 0.0); i < 20 && total < seconds; i++)
                 {
-                    var start = Stopwatch.GetTimestamp();
+                    begin.Record();
                     program.Run();
-                    var run = Stopwatch.GetElapsedTime(start).TotalSeconds;
+                    end.Record();
+                    end.Synchronize();
+                    var run = begin.SecondsTo(end);
                     best = Math.Min(best, run);
                     total += run;
                 }
@@ -168,23 +192,35 @@ public static class StepBenchmark
         return flops / time / 1e9;
     }
 
-    /// <summary>A matmul by oneDNN itself, or, where that cannot do it, by the default kernel.</summary>
-    private static NativeProgram Library(Operand[] operands)
+    /// <summary>Sets all elements to 0.5.</summary>
+    private static void FillWithHalves(Operand operand)
+    {
+        var half = new byte[1 << 20];
+        if (operand.DType == DType.F32)
+            MemoryMarshal.Cast<byte, float>(half.AsSpan()).Fill(0.5f);
+        else
+            MemoryMarshal.Cast<byte, ushort>(half.AsSpan()).Fill(0x3f00);
+        for (var at = 0L; at < operand.Buffer.Bytes; at += half.Length)
+            operand.Buffer.Write<byte>(half.AsSpan(0, (int)Math.Min(half.Length, operand.Buffer.Bytes - at)), at);
+    }
+
+    /// <summary>A matmul by oneDNN or cuBLASLt itself, or, where that cannot do it, by the default kernel.</summary>
+    private static NativeProgram Library(Operand[] operands, Device device)
     {
         try
         {
-            return new NativeProgram(Device.Cpu, [new OpCall("matmul", operands) { Kernel = "onednn" }]);
+            return new NativeProgram(device, [new OpCall("matmul", operands) { Kernel = device.Kind == DeviceKind.Cpu ? "onednn" : "cublaslt" }]);
         }
-        catch (IngotException e) when (e.Status == Status.ErrorUnsupported)
+        catch (IngotException e) when (e.Status is Status.ErrorUnsupported or Status.ErrorNotFound)
         {
-            return new NativeProgram(Device.Cpu, [new OpCall("matmul", operands)]);
+            return new NativeProgram(device, [new OpCall("matmul", operands)]);
         }
     }
 
     /// <summary>Seconds of a run of a program that does nothing.</summary>
-    private static double CrossingSeconds()
+    private static double CrossingSeconds(Device device)
     {
-        using var empty = new NativeProgram(Device.Cpu, []);
+        using var empty = new NativeProgram(device, []);
         const int Runs = 1000;
         empty.Run();
         var start = Stopwatch.GetTimestamp();

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Ingot.Bindings;
 using Ingot.Checkpoints;
+using Ingot.Data;
 using Ingot.Generation;
 using Ingot.Graphs;
 using Ingot.Models;
@@ -35,7 +36,7 @@ public sealed record TrainingResult(
     string RunDirectory, StopReason Reason, long Steps, double Loss, double? EvalLoss, string ModelDirectory);
 
 /// <summary>Training cannot go on: the loss diverged, or the like. What was saved before is intact.</summary>
-public sealed class TrainingException(string message) : Exception(message);
+public sealed class TrainingException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>
 /// Trains a model from options: the story of a run, from the text to the last checkpoint. A run that was stopped or killed at any moment
@@ -48,6 +49,7 @@ public sealed class Trainer : IDisposable
     private readonly ITrainingObserver _observer;
     private readonly RunDirectory _run;
     private readonly TrainerState _state;
+    private readonly Device _device;
     private readonly TrainingData _data;
     private readonly ModelConfig _model;
     private readonly ParameterStore _parameters;
@@ -70,6 +72,9 @@ public sealed class Trainer : IDisposable
     private (double Seconds, long Tokens) _worked;
     private (double Seconds, long Tokens) _workedSinceReport;
 
+    // Where the data stands after the batch of a step that has begun; null between steps.
+    private BatchPosition? _begun;
+
     private string? _latestCheckpoint;
     private long _evaluatedAt = -1;
     private long _savedAt = -1;
@@ -80,6 +85,7 @@ public sealed class Trainer : IDisposable
         try
         {
             NativeRuntime.Threads = options.Threads;
+            _device = DeviceChoice.Find(options.Device);
             _state = from is null ? new TrainerState() : TrainerState.Read(Path.Combine(from.Path, TrainerState.FileName));
             _secondsBefore = _state.ElapsedSeconds;
             _latestCheckpoint = from?.Path;
@@ -99,9 +105,9 @@ public sealed class Trainer : IDisposable
 
             _data.RequireLength(length);
             var plan = TrainingPlan.Make(_model, options);
-            TrainingPlan.RequireMemory(plan, Device.Cpu);
+            TrainingPlan.RequireMemory(plan, _device);
             var stepOptions = TrainingPlan.StepOptions(options, _model);
-            _parameters = new ParameterStore(Device.Cpu, _model.DeclareParameters(), stepOptions.ComputeType, training: true);
+            _parameters = new ParameterStore(_device, _model.DeclareParameters(), stepOptions.ComputeType, training: true);
             if (from is null)
                 _parameters.Initialize((ulong)options.Seed);
             else
@@ -115,12 +121,12 @@ public sealed class Trainer : IDisposable
 
             _totalSteps = TotalSteps();
             _schedule = new LearningRateSchedule(options, Math.Max(1, _totalSteps));
-            _matmulFlops = StepBenchmark.MatmulRate(_model, stepOptions) * 1e9;
+            _matmulFlops = StepBenchmark.MatmulRate(_model, stepOptions, _device) * 1e9;
 
             // The run's files. Until here nothing is written, so that a run that cannot begin leaves nothing.
             run.WriteConfig(Recipe.ToJson(options));
             _checkpoints = run.OpenCheckpoints(options.SaveTotalLimit);
-            _writer = new CheckpointWriter(_checkpoints);
+            _writer = new CheckpointWriter(_checkpoints, _device);
             _metrics = run.OpenMetrics(_state.Step);
             _samples = run.OpenSamples(_state.Step);
             _board = run.OpenTensorBoard(_state.Step);
@@ -191,7 +197,7 @@ public sealed class Trainer : IDisposable
     private TrainingResult Train(CancellationToken ct)
     {
         var start = new TrainingStart(_run.Name, _run.DirectoryPath, Describe(_model), _parameters.ParameterCount,
-            Device.Cpu.Properties.Name, _options.Precision.ToString().ToLowerInvariant(), _state.Step, _totalSteps, TokensPerStep);
+            _device.Properties.Name, _options.Precision.ToString().ToLowerInvariant(), _state.Step, _totalSteps, TokensPerStep);
         _observer.OnStart(start);
         try
         {
@@ -203,6 +209,13 @@ public sealed class Trainer : IDisposable
             End(start, Describe(reason), completed: reason != StopReason.Interrupted);
             return new TrainingResult(
                 _run.DirectoryPath, reason, _state.Step, _state.Loss ?? double.NaN, _state.EvalLoss, _latestCheckpoint!);
+        }
+        catch (IngotException e) when (e.Status == Status.ErrorDevice)
+        {
+            Fail(start, e);
+            throw new TrainingException($"{e.Message}. Training had come to step {_state.Step}; "
+                + (_latestCheckpoint is null ? "there is no checkpoint yet: start it again"
+                    : $"the latest checkpoint is {_latestCheckpoint}: `ingot train --resume {_run.DirectoryPath}` goes on from there"), e);
         }
         catch (Exception e)
         {
@@ -247,16 +260,19 @@ public sealed class Trainer : IDisposable
     private MetricsRow Step()
     {
         var began = Stopwatch.GetTimestamp();
-        _data.Next(_tokens, _targets);
+        var position = _begun ?? Begin(_state.Step);
         // A step that is skipped counts as a step, its batch is used up, but it is no update: like the parameters and the moments, the
         // learning rate stays where it was. So does Transformers' Trainer.
         var learningRate = _schedule.At(_state.Updates, ExpectedSteps());
         var (lossLimit, normLimit) = _state.Guard.Limits(_options.SkipZScore);
-        var result = _step.Run(_tokens, _targets, _state.Step, learningRate, lossLimit, normLimit);
+        _step.Update(learningRate, lossLimit, normLimit);
+        // A GPU goes on with the next step's forward and backward pass while the host waits for this step's result, reports and saves.
+        _begun = _device.Kind == DeviceKind.Cuda && _state.Step + 1 != _totalSteps ? Begin(_state.Step + 1) : null;
+        var result = _step.Finish();
         _state.Step++;
         _state.Updates = _step.Updates;
         _state.Tokens += _tokens.Length;
-        _state.Data = _data.Position;
+        _state.Data = position;
         _state.Loss = result.Loss;
         if (result.Applied)
         {
@@ -284,6 +300,14 @@ public sealed class Trainer : IDisposable
             ElapsedSeconds = Elapsed,
             Skipped = result.Applied ? null : true,
         };
+    }
+
+    /// <summary>Takes the next batch and begins a step on it. Where the data stands then belongs to the state once the step is done.</summary>
+    private BatchPosition Begin(long step)
+    {
+        _data.Next(_tokens, _targets);
+        _step.Begin(_tokens, _targets, step);
+        return _data.Position;
     }
 
     private StopReason? ReasonToStop(CancellationToken ct) =>
@@ -492,7 +516,7 @@ public sealed class Trainer : IDisposable
         Samples = [.. _run.ReadSamples()],
         Configuration = RunFacts.Configuration(_options),
         ModelFacts = RunFacts.Model(_model),
-        Environment = RunFacts.Environment(),
+        Environment = RunFacts.Environment(_device),
     });
 
     private string Describe(StopReason reason) => reason switch

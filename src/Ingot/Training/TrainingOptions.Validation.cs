@@ -201,6 +201,11 @@ public sealed partial record TrainingOptions
         problems.ShareBelowOne("labelSmoothingFactor", LabelSmoothingFactor);
         problems.NotNegative("skipZScore", SkipZScore);
         problems.AtLeast("maxSkippedSteps", MaxSkippedSteps, 1);
+        if (DeviceChoice.Problem(Device) is { } problem)
+        {
+            problems.Add("device", problem);
+        }
+
         problems.Known("precision", Precision);
         problems.Known("gradientCheckpointing", GradientCheckpointing);
         if (Threads is < 0 or > 1024)

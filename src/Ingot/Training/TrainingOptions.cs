@@ -149,6 +149,9 @@ public sealed partial record TrainingOptions
 
     // ---- How to compute ----
 
+    /// <summary>Where to train: "cpu", "cuda" (the first GPU), "cuda:1", or "auto": a GPU if there is one.</summary>
+    public string Device { get; init; } = DeviceChoice.Auto;
+
     /// <summary>"fp32", or "bf16": bf16 compute, fp32 master weights, optimizer state and gradient sums.</summary>
     public Precision Precision { get; init; } = Precision.Fp32;
 

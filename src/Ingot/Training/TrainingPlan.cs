@@ -19,11 +19,14 @@ namespace Ingot.Training;
 public sealed record PlanReport(ModelConfig Model, long Parameters, long ParameterBytes, long GradientBytes, long OptimizerBytes,
     long ActivationBytes, long UnsharedActivationBytes, long TokensPerStep, double FlopsPerStep, int Calls)
 {
-    /// <summary>Copy of weights and moments while a checkpoint is written beside training.</summary>
+    /// <summary>Copy of weights and moments while a checkpoint is written beside training; always in the host's memory.</summary>
     public long SnapshotBytes => checked(GradientBytes + OptimizerBytes);
 
+    /// <summary>All but that copy: what lies in the memory of the device that trains.</summary>
+    public long DeviceBytes => checked(ParameterBytes + GradientBytes + OptimizerBytes + ActivationBytes);
+
     /// <summary>All of it together.</summary>
-    public long TotalBytes => checked(ParameterBytes + GradientBytes + OptimizerBytes + ActivationBytes + SnapshotBytes);
+    public long TotalBytes => checked(DeviceBytes + SnapshotBytes);
 }
 
 /// <summary>Plans a run: what it takes in memory and work.</summary>
@@ -53,19 +56,38 @@ public static class TrainingPlan
         }
     }
 
-    /// <summary>Throws if the machine has not as much memory available as the plan takes; the message says what to change.</summary>
+    /// <summary>Throws if the device and the machine have not as much memory available as the plan takes; the message says what to change.</summary>
     /// <exception cref="InsufficientMemoryException">It does not fit.</exception>
     public static void RequireMemory(PlanReport plan, Device device)
     {
+        var state = $"{Gigabytes(plan.ParameterBytes + plan.GradientBytes + plan.OptimizerBytes)} for {plan.Parameters:N0} parameters, "
+            + $"their gradients and moments, {Gigabytes(plan.ActivationBytes)} for activations";
+        const string WayOut = "take a smaller --perDeviceTrainBatchSize (and more --gradientAccumulationSteps), "
+            + "--gradientCheckpointing block, a shorter --sequenceLength, or a smaller model";
         var available = device.GetMemory().Available;
-        if (plan.TotalBytes <= available)
+        if (device.Kind == DeviceKind.Cpu)
+        {
+            if (plan.TotalBytes > available)
+            {
+                throw new InsufficientMemoryException($"training takes {Gigabytes(plan.TotalBytes)} ({state}, {Gigabytes(plan.SnapshotBytes)} "
+                    + $"for the copy that a checkpoint is written from), but {Gigabytes(available)} are available: {WayOut}");
+            }
+
             return;
-        throw new InsufficientMemoryException(
-            $"training takes {Gigabytes(plan.TotalBytes)} ({Gigabytes(plan.ParameterBytes + plan.GradientBytes + plan.OptimizerBytes)} for "
-            + $"{plan.Parameters:N0} parameters, their gradients and moments, {Gigabytes(plan.ActivationBytes)} for activations, "
-            + $"{Gigabytes(plan.SnapshotBytes)} for the copy that a checkpoint is written from), but "
-            + $"{Gigabytes(available)} are available: take a smaller --perDeviceTrainBatchSize (and more --gradientAccumulationSteps), "
-            + "--gradientCheckpointing block, a shorter --sequenceLength, or a smaller model");
+        }
+
+        if (plan.DeviceBytes > available)
+        {
+            throw new InsufficientMemoryException($"training takes {Gigabytes(plan.DeviceBytes)} of the GPU's memory ({state}), but "
+                + $"{Gigabytes(available)} are available on {device}: {WayOut}; --precision bf16 also halves the activations");
+        }
+
+        var host = Device.Cpu.GetMemory().Available;
+        if (plan.SnapshotBytes > host)
+        {
+            throw new InsufficientMemoryException($"the copy that a checkpoint is written from takes {Gigabytes(plan.SnapshotBytes)} of the "
+                + $"host's memory, but {Gigabytes(host)} are available: end other programs, or take a smaller model");
+        }
     }
 
     internal static TrainingStepOptions StepOptions(TrainingOptions o, ModelConfig model) => new()

@@ -67,18 +67,24 @@ public readonly record struct StepResult(double Loss, double GradientNorm, bool 
 
 /// <summary>
 /// One optimizer step as native programs: forward and backward for each micro-batch, then the norm, the decision and AdamW over
-/// all parameters. Nothing is allocated while it runs.
+/// all parameters. Nothing is allocated while it runs. On a GPU <see cref="Begin"/> and <see cref="Update"/> only put work into the
+/// stream, so that the next step can begin before this one's result is read (<see cref="Finish"/>), and the GPU never waits for the host.
 /// </summary>
 public sealed class TrainingStep : IDisposable
 {
-    // Scalars that programs and host share, each on its own cache line.
-    private const long ScaleAt = 0, LossAt = 64, ScheduleAt = 128, LimitsAt = 192, SquaresAt = 256, NormAt = 320, ControlAt = 384, SeedAt = 448;
+    // What a pass is given lies behind its tokens and targets, what an update is given and what comes of it in buffers of their own; each
+    // value on its own cache line.
+    private const long ScheduleAt = 0, LimitsAt = 64, SettingsBytes = 128;
+    private const long LossAt = 0, NormAt = 64, ControlAt = 128, SquaresAt = 192, ResultsBytes = 256;
 
     private readonly ModelConfig _model;
     private readonly TrainingStepOptions _options;
-    private readonly DeviceBuffer _scalars;
-    private readonly DeviceBuffer _tokens;
-    private readonly DeviceBuffer _targets;
+    private readonly long _targetsAt, _scaleAt, _seedAt;
+    private readonly HostInput _pass;
+    private readonly HostInput _settings;
+    private readonly DeviceBuffer _results;
+    private readonly DeviceBuffer? _readBack; // On a GPU: the host's copy of the results,
+    private readonly NativeEvent? _done;      // and when it is there.
     private readonly CompiledGraph _first;
     private readonly NativeProgram _update;
     private CompiledGraph? _next;
@@ -89,11 +95,16 @@ public sealed class TrainingStep : IDisposable
     {
         (_model, Parameters, _options) = (model, parameters, options);
         var device = parameters.Device;
-        _scalars = new DeviceBuffer(device, 512, pinned: true);
-        _tokens = new DeviceBuffer(device, 4L * options.Batch * options.Length, pinned: true);
-        _targets = new DeviceBuffer(device, 4L * options.Batch * options.Length, pinned: true);
+        var onHost = device.Kind == DeviceKind.Cpu;
+        _targetsAt = ((4L * options.Batch * options.Length) + 255) / 256 * 256;
+        (_scaleAt, _seedAt) = (2 * _targetsAt, (2 * _targetsAt) + 64);
         try
         {
+            _pass = new HostInput(device, _seedAt + 64);
+            _settings = new HostInput(device, SettingsBytes);
+            _results = new DeviceBuffer(device, ResultsBytes, pinned: onHost);
+            if (!onHost)
+                (_readBack, _done) = (new DeviceBuffer(device, ResultsBytes, pinned: true), new NativeEvent(device));
             _first = Compile(addToGradients: false);
             _update = new NativeProgram(device, UpdateCalls(), options.Timed);
         }
@@ -150,6 +161,14 @@ public sealed class TrainingStep : IDisposable
     public StepResult Run(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, long step, double learningRate,
         double lossLimit = double.PositiveInfinity, double normLimit = double.PositiveInfinity)
     {
+        Begin(tokens, targets, step);
+        Update(learningRate, lossLimit, normLimit);
+        return Finish();
+    }
+
+    /// <summary>The first part of a step: forward and backward. The parameters stay as they are.</summary>
+    public void Begin(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, long step)
+    {
         var size = _options.Batch * _options.Length;
         if (tokens.Length != targets.Length || tokens.Length == 0 || tokens.Length % size != 0)
             throw new ArgumentException($"{tokens.Length} tokens and {targets.Length} targets are not a number of micro-batches of {size}");
@@ -157,30 +176,47 @@ public sealed class TrainingStep : IDisposable
         if (counted == 0)
             throw new ArgumentException("no target of the batch counts: all are the ignore index");
 
-        Scalar<float>(ScaleAt, 1)[0] = 1f / counted;
-        var seed = Scalar<long>(SeedAt, 2);
-        seed[0] = _options.Seed;
         for (var i = 0; i < tokens.Length / size; i++)
         {
+            tokens.Slice(i * size, size).CopyTo(_pass.Map<int>(0, size));
+            targets.Slice(i * size, size).CopyTo(_pass.Map<int>(_targetsAt, size));
+            _pass.Map<float>(_scaleAt, 1)[0] = 1f / counted;
             // Each micro-batch has its own dropout masks.
+            var seed = _pass.Map<long>(_seedAt, 2);
+            seed[0] = _options.Seed;
             seed[1] = (step * (tokens.Length / size)) + i;
-            tokens.Slice(i * size, size).CopyTo(_tokens.Map<int>(0, size));
-            targets.Slice(i * size, size).CopyTo(_targets.Map<int>(0, size));
+            _pass.Send();
             Run((i == 0 ? _first : _next ??= Compile(addToGradients: true)).Program);
         }
+    }
 
-        var schedule = Scalar<float>(ScheduleAt, 3);
+    /// <summary>The second part: norm, decision, AdamW. The result of the step before must have been read.</summary>
+    public void Update(double learningRate, double lossLimit = double.PositiveInfinity, double normLimit = double.PositiveInfinity)
+    {
+        var schedule = _settings.Map<float>(ScheduleAt, 3);
         schedule[0] = (float)learningRate;
         schedule[1] = (float)(1 - Math.Pow(_options.Beta1, Updates + 1));
         schedule[2] = (float)(1 - Math.Pow(_options.Beta2, Updates + 1));
-        var limits = Scalar<float>(LimitsAt, 2);
+        var limits = _settings.Map<float>(LimitsAt, 2);
         limits[0] = (float)lossLimit;
         limits[1] = (float)normLimit;
+        _settings.Send();
         Run(_update);
-        var applied = Scalar<float>(ControlAt, 2)[1] != 0;
+        if (_readBack is null)
+            return;
+        _results.CopyTo(0, _readBack, 0, ResultsBytes);
+        _done!.Record();
+    }
+
+    /// <summary>The last part: waits for the update and reads what came of it, whatever was begun since.</summary>
+    public StepResult Finish()
+    {
+        _done?.Synchronize();
+        var results = _readBack ?? _results;
+        var applied = results.Map<float>(ControlAt, 2)[1] != 0;
         if (applied)
             Updates++;
-        return new StepResult(Scalar<float>(LossAt, 1)[0], Scalar<float>(NormAt, 1)[0], applied);
+        return new StepResult(results.Map<float>(LossAt, 1)[0], results.Map<float>(NormAt, 1)[0], applied);
     }
 
     /// <inheritdoc/>
@@ -189,9 +225,11 @@ public sealed class TrainingStep : IDisposable
         _first?.Dispose();
         _next?.Dispose();
         _update?.Dispose();
-        _scalars.Dispose();
-        _tokens.Dispose();
-        _targets.Dispose();
+        _pass?.Dispose();
+        _settings?.Dispose();
+        _results?.Dispose();
+        _readBack?.Dispose();
+        _done?.Dispose();
     }
 
     private void Run(NativeProgram program)
@@ -211,13 +249,14 @@ public sealed class TrainingStep : IDisposable
             ShareMemory = _options.ShareMemory,
             Timed = _options.Timed,
             Kernels = _options.Kernels,
+            Arena = _first?.Arena,
             Bind = storage => storage.Name switch
             {
-                "tokens" => new Place(_tokens, 0),
-                "targets" => new Place(_targets, 0),
-                "scale" => new Place(_scalars, ScaleAt),
-                "loss" => new Place(_scalars, LossAt),
-                "seed" => new Place(_scalars, SeedAt),
+                "tokens" => new Place(_pass.Buffer, 0),
+                "targets" => new Place(_pass.Buffer, _targetsAt),
+                "scale" => new Place(_pass.Buffer, _scaleAt),
+                "seed" => new Place(_pass.Buffer, _seedAt),
+                "loss" => new Place(_results, LossAt),
                 _ => null,
             },
         });
@@ -226,11 +265,12 @@ public sealed class TrainingStep : IDisposable
     {
         var p = Parameters;
         var gradients = p.Gradients ?? throw new ArgumentException("the parameters were not made for training");
-        Operand At(long offset, long count) => new(_scalars, offset, DType.F32, count);
+        Operand Setting(long offset, long count) => new(_settings.Buffer, offset, DType.F32, count);
+        Operand Result(long offset, long count) => new(_results, offset, DType.F32, count);
         var calls = new List<OpCall>
         {
-            new("sum_squares", [new Operand(gradients, 0, DType.F32, p.Elements), At(SquaresAt, 1)]) { Label = "gradient norm" },
-            new("update_guard", [At(SquaresAt, 1), At(LossAt, 1), At(LimitsAt, 2), At(NormAt, 1), At(ControlAt, 2)])
+            new("sum_squares", [new Operand(gradients, 0, DType.F32, p.Elements), Result(SquaresAt, 1)]) { Label = "gradient norm" },
+            new("update_guard", [Result(SquaresAt, 1), Result(LossAt, 1), Setting(LimitsAt, 2), Result(NormAt, 1), Result(ControlAt, 2)])
             {
                 Attributes = [new OpAttribute("max_norm", _options.MaxGradNorm)],
                 Label = "guard",
@@ -247,7 +287,7 @@ public sealed class TrainingStep : IDisposable
             Operand Part(DeviceBuffer buffer) => new(buffer, begin * 4, DType.F32, count);
             calls.Add(new OpCall("adamw",
             [
-                Part(p.Master), Part(gradients), Part(p.FirstMoments!), Part(p.SecondMoments!), At(ScheduleAt, 3), At(ControlAt, 2),
+                Part(p.Master), Part(gradients), Part(p.FirstMoments!), Part(p.SecondMoments!), Setting(ScheduleAt, 3), Result(ControlAt, 2),
                 p.Compute is null ? default : new Operand(p.Compute, begin * 2, DType.Bf16, count),
             ])
             {
@@ -262,7 +302,4 @@ public sealed class TrainingStep : IDisposable
 
         return calls;
     }
-
-    private Span<T> Scalar<T>(long offset, int count)
-        where T : unmanaged => _scalars.Map<T>(offset, count);
 }

@@ -38,17 +38,19 @@ internal static class BenchCommand
             Description = "What is computed again in the backward pass.",
             DefaultValueFactory = _ => "none",
         }.AcceptOnlyFromAmong("none", "cheap", "block");
+        Option<string> device = DeviceOption.Create();
         var calls = new Option<bool>("--calls") { Description = "Also show where the time of a step goes, by kernel." };
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         var command = new Command("step", "Measure training steps: forward, backward, clipping and AdamW on random tokens.")
         {
-            preset, batch, sequence, precision, checkpointing, steps, threads, calls, json,
+            preset, device, batch, sequence, precision, checkpointing, steps, threads, calls, json,
         };
         command.SetAction(result =>
         {
             var options = new StepBenchmarkOptions
             {
                 Model = FindPreset(result.GetRequiredValue(preset)),
+                Device = DeviceOption.Find(result.GetRequiredValue(device)),
                 Batch = AtLeastOne(batch, result.GetValue(batch)),
                 Sequence = AtLeastOne(sequence, result.GetValue(sequence)),
                 Steps = AtLeastOne(steps, result.GetValue(steps)),
@@ -71,6 +73,7 @@ internal static class BenchCommand
             ingot bench step                                       GPT-2 124M, 1 x 1,024 tokens, fp32
             ingot bench step --precision bf16 --batch 4 --json     one JSON object for scripts
             ingot bench step --calls                               where the time goes
+            ingot bench step --device cuda --batch 16 --precision bf16
             """);
         return command;
     }
@@ -112,6 +115,7 @@ internal static class BenchCommand
     {
         writer.WriteStartObject();
         writer.WriteString("preset", preset);
+        writer.WriteString("device", options.Device!.Properties.Name);
         writer.WriteNumber("batch", options.Batch);
         writer.WriteNumber("sequence", options.Sequence);
         writer.WriteString("precision", options.Precision == Precision.Bf16 ? "bf16" : "fp32");

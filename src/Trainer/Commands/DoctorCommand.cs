@@ -29,6 +29,7 @@ internal static class DoctorCommand
         if (CheckLibrary(findings))
         {
             CheckProcessor(findings);
+            CheckCuda(findings);
             CheckMemory(findings);
             if (CheckKernels(findings))
             {
@@ -80,12 +81,7 @@ internal static class DoctorCommand
     {
         BuildInfo build = NativeRuntime.BuildInfo;
         int threads = NativeRuntime.Threads;
-        foreach (Device device in Device.All)
-        {
-            DeviceProperties properties = device.Properties;
-            findings.Add(device.Index == 0 ? "devices" : "", $"{device.Index}: {properties.Name}, {properties.ComputeUnits} cores, {threads} threads");
-        }
-
+        findings.Add("cpu", $"{Device.Cpu.Properties.Name}, {Device.Cpu.Properties.ComputeUnits} cores, {threads} threads");
         findings.Add("SIMD", build.Simd);
         findings.Add("matmul", build.MatmulLibrary);
         findings.Add("bf16", Device.Cpu.Properties.HasBf16 ? "instructions found" : "no instructions; it works, but fp32 is faster");
@@ -96,6 +92,27 @@ internal static class DoctorCommand
             findings.Warn($"the process may use {Environment.ProcessorCount} of the cores, but would start {threads} threads: "
                 + $"train with --threads {Environment.ProcessorCount}");
         }
+    }
+
+    private static void CheckCuda(Findings findings)
+    {
+        CudaInfo cuda = NativeRuntime.CudaInfo;
+        int number = 0;
+        foreach (Device gpu in Device.All.Where(device => device.Kind == DeviceKind.Cuda))
+        {
+            DeviceProperties properties = gpu.Properties;
+            findings.Add($"cuda:{number++}", $"{properties.Name}, compute capability {properties.ComputeCapability / 10}.{properties.ComputeCapability % 10}, "
+                + $"{properties.ComputeUnits} multiprocessors, {Text.Bytes(gpu.GetMemory().Available)} available of {Text.Bytes(properties.MemoryBytes)}");
+        }
+
+        findings.Add("CUDA", cuda.Available ? "ready" : "not used: training runs on the CPU");
+        findings.Add("", $"module {cuda.Module}, built with CUDA {Known(cuda.Runtime)}; driver for CUDA {Known(cuda.Driver)}; matmul {Known(cuda.MatmulLibrary)}");
+        if (cuda.Problem.Length > 0)
+        {
+            findings.Add("", cuda.Problem);
+        }
+
+        static string Known(string version) => version.Length > 0 ? version : "not found";
     }
 
     private static void CheckMemory(Findings findings)

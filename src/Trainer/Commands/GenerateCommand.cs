@@ -29,10 +29,11 @@ internal static class GenerateCommand
         Option<double> topP =
             NumberOption.Create("topP", "Draw among the likeliest tokens that together have this probability; 1 for all.", defaults.TopP);
         Option<double> minP = NumberOption.Create("minP", "Leave out tokens less likely than this share of the likeliest.", defaults.MinP);
+        Option<string> device = DeviceOption.Create();
         Option<long> seed = NumberOption.Create("seed", "Seed of the draws; the same seed writes the same text.", defaults.Seed);
         var command = new Command("generate", "Let a trained model continue a text.")
         {
-            model, prompt, maxNewTokens, temperature, topK, topP, minP, seed,
+            model, prompt, maxNewTokens, temperature, topK, topP, minP, seed, device,
         };
         command.SetAction(result => Run(
             result.GetRequiredValue(model),
@@ -45,7 +46,8 @@ internal static class GenerateCommand
                 TopP = result.GetValue(topP),
                 MinP = result.GetValue(minP),
                 Seed = result.GetValue(seed),
-            }));
+            },
+            result.GetRequiredValue(device)));
         HelpPage.Describe(command, """
             ingot generate --model runs/jargon --prompt "hacker: n."
             ingot generate --model runs/jargon/checkpoints/step-00001000 --prompt "" --temperature 0.6 --maxNewTokens 500
@@ -54,7 +56,7 @@ internal static class GenerateCommand
         return command;
     }
 
-    private static int Run(string model, string? prompt, GenerationOptions options)
+    private static int Run(string model, string? prompt, GenerationOptions options, string device)
     {
         try
         {
@@ -65,7 +67,7 @@ internal static class GenerateCommand
             throw new TrainingOptionsException([$"--{e.Message}"]);
         }
 
-        using TextGenerator generator = TextGenerator.Load(FindFolder(model));
+        using TextGenerator generator = TextGenerator.Load(FindFolder(model), device: DeviceOption.Find(device));
         prompt ??= Console.IsInputRedirected ? Console.In.ReadToEnd().TrimEnd('\r', '\n') : "";
         using var interruption = new Interruption();
         Console.Write(prompt);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Ingot.Bindings;
 using Ingot.Training;
 
 namespace Ingot.Trainer.Commands;
@@ -46,6 +47,10 @@ internal static class PlanCommand
         Console.WriteLine($"  activations{Text.Bytes(plan.ActivationBytes),12}   ({Text.Bytes(plan.UnsharedActivationBytes)} if nothing were shared)");
         Console.WriteLine($"  checkpoint {Text.Bytes(plan.SnapshotBytes),12}   (a copy, to write while training goes on)");
         Console.WriteLine($"  together   {Text.Bytes(plan.TotalBytes),12}");
+        if (DeviceChoice.KindOf(training.Device) == DeviceKind.Cuda)
+        {
+            Console.WriteLine($"  on the GPU {Text.Bytes(plan.DeviceBytes),12}   (all but the checkpoint's copy, which the host keeps)");
+        }
     }
 
     private static void WriteJson(PlanReport plan) => Text.WriteJson(writer =>
@@ -61,6 +66,7 @@ internal static class PlanCommand
         writer.WriteNumber("activationBytes", plan.ActivationBytes);
         writer.WriteNumber("unsharedActivationBytes", plan.UnsharedActivationBytes);
         writer.WriteNumber("snapshotBytes", plan.SnapshotBytes);
+        writer.WriteNumber("deviceBytes", plan.DeviceBytes);
         writer.WriteNumber("totalBytes", plan.TotalBytes);
         writer.WriteEndObject();
     });
