@@ -276,29 +276,20 @@ class Trial {
     bool ready() const { return ready_; }
     const ingot_kernel_call* call() const { return &call_; }
 
-    /// Median of a few runs after one that does not count; infinity if it fails.
-    double milliseconds(const Problem& problem, const Plan& plan, const cublasLtMatmulAlgo_t& algorithm) {
-        std::array<float, kRuns> times;
-        for (int i = -1; i < kRuns; i++) {
-            float time = 0;
-            const bool done = cudaEventRecord(start_, stream_) == cudaSuccess &&
-                              compute(&call_, problem, plan, algorithm) == INGOT_OK &&
-                              cudaEventRecord(end_, stream_) == cudaSuccess &&
-                              cudaEventSynchronize(end_) == cudaSuccess &&
-                              cudaEventElapsedTime(&time, start_, end_) == cudaSuccess;
-            if (!done) {
-                cudaGetLastError();
-                return std::numeric_limits<double>::infinity();
-            }
-            if (i >= 0) times[i] = time;
-        }
-        std::nth_element(times.begin(), times.begin() + kRuns / 2, times.end());
-        return times[kRuns / 2];
+    /// Of one computation, measured over `count` of them; infinity if it fails.
+    double milliseconds(const Problem& problem, const Plan& plan, const cublasLtMatmulAlgo_t& algorithm, int count) {
+        bool done = cudaEventRecord(start_, stream_) == cudaSuccess;
+        for (int i = 0; i < count; i++) done = done && compute(&call_, problem, plan, algorithm) == INGOT_OK;
+        float time = 0;
+        done = done && cudaEventRecord(end_, stream_) == cudaSuccess && cudaEventSynchronize(end_) == cudaSuccess &&
+               cudaEventElapsedTime(&time, start_, end_) == cudaSuccess;
+        if (done) return time / count;
+        cudaGetLastError();
+        return std::numeric_limits<double>::infinity();
     }
 
    private:
     static constexpr int kOperands = 5;
-    static constexpr int kRuns = 5;
 
     /// Bytes from a tensor's first element to behind its last, in whole lines of memory.
     static uint64_t span(const ingot_tensor& t) {
@@ -327,42 +318,58 @@ bool search_wanted() {
 }
 
 Choice search(const ingot_kernel_call* call) {
-    /// Plans that are compared, and algorithms of each.
-    constexpr int kPlans = 2, kAlgorithms = 8;
+    /// Plans that are compared, algorithms of each, and rounds in which each is measured.
+    constexpr size_t kPlans = 2, kAlgorithms = 8, kRounds = 3;
+    /// What one measurement should take at least, and the runs that it has at most.
+    constexpr double kMilliseconds = 0.2, kMostRuns = 20;
     /// Share of the time that an algorithm must save to be taken before an earlier one, so that noise decides less.
     constexpr double kSaving = 0.02;
-    const MatmulCall c(call);
     struct Candidate {
         Plan plan;
-        std::vector<cublasLtMatmulHeuristicResult_t> algorithms;
+        cublasLtMatmulHeuristicResult_t algorithm;
+        int runs = 1;
+        std::array<double, kRounds> times{};
     };
+    const MatmulCall c(call);
+    const bool searching = search_wanted();
     std::vector<Candidate> candidates;
     uint64_t workspace = 0;
-    const bool searching = search_wanted();
+    size_t compared = 0;
     for (const Plan& plan : plans(c)) {
-        if (candidates.size() == (searching ? kPlans : 1)) break;
-        auto algorithms =
-            Problem(c, plan).suggestions(call->device, c, plan, workspace_limit(call), searching ? kAlgorithms : 1);
-        for (const auto& algorithm : algorithms) workspace = std::max<uint64_t>(workspace, algorithm.workspaceSize);
-        if (!algorithms.empty()) candidates.push_back({plan, std::move(algorithms)});
-    }
-    if (candidates.empty()) throw Error(INGOT_ERROR_DEVICE, "cublasLt has no algorithm for this product");
-    const auto& first = candidates[0].algorithms[0];
-    Choice best{candidates[0].plan, first.algo, first.workspaceSize};
-    if (!searching || (candidates.size() == 1 && candidates[0].algorithms.size() == 1)) return best;
-    Trial trial(call, workspace);
-    if (!trial.ready()) return best;
-    double least = std::numeric_limits<double>::infinity();
-    for (const Candidate& candidate : candidates) {
-        const Problem problem(MatmulCall(trial.call()), candidate.plan);
-        for (const auto& algorithm : candidate.algorithms) {
-            const double time = trial.milliseconds(problem, candidate.plan, algorithm.algo);
-            if (!(time < least * (1 - kSaving))) continue;
-            least = time;
-            best = {candidate.plan, algorithm.algo, algorithm.workspaceSize};
+        if (compared == (searching ? kPlans : 1)) break;
+        const auto algorithms = Problem(c, plan).suggestions(call->device, c, plan, workspace_limit(call),
+                                                             searching ? static_cast<int>(kAlgorithms) : 1);
+        compared += !algorithms.empty();
+        for (const auto& algorithm : algorithms) {
+            candidates.push_back({plan, algorithm});
+            workspace = std::max<uint64_t>(workspace, algorithm.workspaceSize);
         }
     }
-    return best;
+    if (candidates.empty()) throw Error(INGOT_ERROR_DEVICE, "cublasLt has no algorithm for this product");
+    const auto choice = [](const Candidate& candidate) {
+        return Choice{candidate.plan, candidate.algorithm.algo, candidate.algorithm.workspaceSize};
+    };
+    if (candidates.size() == 1) return choice(candidates[0]);
+    Trial trial(call, workspace);
+    if (!trial.ready()) return choice(candidates[0]);
+    // Round by round, so that a GPU whose clocks rise meanwhile favours nobody; the first one only warms up.
+    for (size_t round = 0; round <= kRounds; round++) {
+        for (Candidate& candidate : candidates) {
+            const Problem problem(MatmulCall(trial.call()), candidate.plan);
+            const double time = trial.milliseconds(problem, candidate.plan, candidate.algorithm.algo, candidate.runs);
+            if (round > 0) {
+                candidate.times[round - 1] = time;
+            } else {
+                candidate.runs = static_cast<int>(std::clamp(kMilliseconds / time, 1.0, kMostRuns));
+            }
+        }
+    }
+    const Candidate* best = nullptr;
+    for (Candidate& candidate : candidates) {
+        std::nth_element(candidate.times.begin(), candidate.times.begin() + kRounds / 2, candidate.times.end());
+        if (!best || candidate.times[kRounds / 2] < best->times[kRounds / 2] * (1 - kSaving)) best = &candidate;
+    }
+    return choice(*best);
 }
 
 /// Everything that the choice depends on.
