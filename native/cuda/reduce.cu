@@ -4,6 +4,7 @@
 // join in a fixed tree; a second, small kernel adds the blocks' sums in double, so that the error stays that of a
 // block.
 //   bytes: x once (and the blocks' sums, at most 1/64 of it); FLOPs: one an element (two for squares).
+#include "cuda/columns.h"
 #include "cuda/pointwise.h"
 
 namespace ingot::cuda {
@@ -117,16 +118,6 @@ __global__ void __launch_bounds__(kThreads)
     }
 }
 
-/// y[c] (+)= the sum of the row blocks' sums.
-__global__ void __launch_bounds__(kThreads)
-    add_row_blocks_kernel(int64_t row_blocks, int64_t columns, bool accumulate, const float* sums, float* y) {
-    const int64_t column = int64_t{blockIdx.x} * kThreads + threadIdx.x;
-    if (column >= columns) return;
-    double total = accumulate ? y[column] : 0.0f;
-    for (int64_t b = 0; b < row_blocks; b++) total += sums[b * columns + column];
-    y[column] = static_cast<float>(total);
-}
-
 uint64_t rows_workspace(const ingot_kernel_call* call) {
     const ingot_tensor& x = call->tensors[0];
     return static_cast<uint64_t>(divided_up(x.shape[0], rows_per_block(x.shape[0])) * x.shape[1]) * sizeof(float);
@@ -151,9 +142,8 @@ ingot_status launch_sum_rows(const ingot_kernel_call* call) {
             packs ? sum_row_blocks<T, n>(call, row_blocks) : sum_row_blocks<T, 1>(call, row_blocks);
         if (status != INGOT_OK) return status;
     }
-    return launch(call, add_row_blocks_kernel, blocks(columns, kThreads), kThreads, 0, row_blocks, columns,
-                  call->attributes[0].i != 0, static_cast<const float*>(call->workspace),
-                  data<float>(call->tensors[1]));
+    return add_columns(call, row_blocks, columns, columns, call->attributes[0].i != 0,
+                       static_cast<const float*>(call->workspace), data<float>(call->tensors[1]));
 }
 
 ingot_status launch_sum_rows_of_any(const ingot_kernel_call* call) {

@@ -9,8 +9,9 @@ struct Case {
     int64_t rows, columns;
 };
 
-/// Lanes missing at the end, single elements, several blocks of rows, enough work for several threads.
-const Case kCases[] = {{1, 1}, {3, 17}, {17, 3}, {5, 768}, {70, 768}, {40, 1000}, {1100, 41}};
+/// Lanes missing at the end, single elements, several blocks of rows, enough work for several threads, rows too wide
+/// for shared memory.
+const Case kCases[] = {{1, 1}, {3, 17}, {17, 3}, {5, 768}, {70, 768}, {40, 1000}, {1100, 41}, {2, 13000}};
 const int32_t kDtypes[] = {INGOT_F32, INGOT_BF16};
 
 std::string describe(const Case& c, int32_t dtype) {
