@@ -171,6 +171,14 @@ TEST(Matmul, ManyBlocks) {
     check_types({.m = 323, .n = 301, .k = 411, .a_transposed = true, .accumulate = true});
 }
 
+TEST(Matmul, RowsOfWholeChunks) {
+    // Rows that start at multiples of 16 bytes, which a GPU copies asynchronously, and more slices of K than it has
+    // under way at once.
+    for (const bool a : {false, true})
+        for (const bool b : {false, true})
+            check_types({.m = 136, .n = 40, .k = 328, .a_transposed = a, .b_transposed = b, .bias = true});
+}
+
 TEST(Matmul, LongSums) {
     for (const bool a : {false, true})
         check_types({.m = 13, .n = 11, .k = 20000, .a_transposed = a, .b_transposed = !a});
