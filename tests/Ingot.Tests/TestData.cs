@@ -40,6 +40,9 @@ internal static class TestData
         return text.ToArray();
     }
 
+    /// <summary>The full path of something in the repository.</summary>
+    public static string InRepository(params string[] path) => Path.Combine([RepositoryRoot(), .. path]);
+
     private static string RepositoryRoot()
     {
         var folder = new DirectoryInfo(AppContext.BaseDirectory);

@@ -16,7 +16,7 @@ public static class DeviceChoice
     {
         if (name is Auto or Cpu || GpuNumber(name) is not null)
             return null;
-        var near = NearestName.Find(name ?? "", [Auto, Cpu, Cuda]);
+        var near = name is "gpu" ? Cuda : NearestName.Find(name ?? "", [Auto, Cpu, Cuda]);
         return $"is \"{name}\", but must be {Auto}, {Cpu}, {Cuda} or {Cuda}:N{(near is null ? "" : $": did you mean {near}?")}";
     }
 

@@ -105,14 +105,20 @@ internal static class DoctorCommand
                 + $"{properties.ComputeUnits} multiprocessors, {Text.Bytes(gpu.GetMemory().Available)} available of {Text.Bytes(properties.MemoryBytes)}");
         }
 
-        findings.Add("CUDA", cuda.Available ? "ready" : "not used: training runs on the CPU");
-        findings.Add("", $"module {cuda.Module}, built with CUDA {Known(cuda.Runtime)}; driver for CUDA {Known(cuda.Driver)}; matmul {Known(cuda.MatmulLibrary)}");
-        if (cuda.Problem.Length > 0)
+        findings.Add("CUDA", cuda.Available ? cuda.Module : $"no GPU is used: {cuda.Problem}");
+        (string What, string Version)[] parts =
+            [("built with CUDA ", cuda.Runtime), ("driver for CUDA up to ", cuda.Driver), ("matmul by ", cuda.MatmulLibrary)];
+        string found = string.Join(", ", parts.Where(part => part.Version.Length > 0).Select(part => part.What + part.Version));
+        if (found.Length > 0)
         {
-            findings.Add("", cuda.Problem);
+            findings.Add("", found);
         }
 
-        static string Known(string version) => version.Length > 0 ? version : "not found";
+        // A GPU can be used, but not in all that it can do, or not every GPU.
+        if (cuda.Available && cuda.Problem.Length > 0)
+        {
+            findings.Warn(cuda.Problem);
+        }
     }
 
     private static void CheckMemory(Findings findings)

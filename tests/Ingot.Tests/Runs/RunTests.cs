@@ -60,6 +60,7 @@ public abstract class RunTests : FolderTests
             EvalIterations = 10,
             SaveSteps = 0,
             Threads = 1,
+            Device = "cpu",
             OutputDir = RunPath,
         };
     }
