@@ -15,6 +15,7 @@ usage: ./build.sh COMMAND
   test                build everything and run all tests
   build               build everything
 
+The CUDA backend is built if a CUDA toolkit is found; INGOT_CUDA=ON also fetches one, INGOT_CUDA=OFF does without.
 Each installs the Debian packages that are missing when run by root, and otherwise says which.
 The .NET 10 SDK has to be there. The built program is ./ingot (try ./ingot --help).
 EOF
@@ -27,7 +28,7 @@ native=$root/build/release
 build_native() {
     if [[ ! -f $native/build.ninja ]]; then
         say "configuring the native build"
-        (cd "$root" && cmake --preset release) >&2
+        (cd "$root" && cmake --preset release ${INGOT_CUDA:+"-DINGOT_CUDA=$INGOT_CUDA"}) >&2
     fi
     say "building native code"
     cmake --build "$native" --target "$@" >&2
@@ -41,7 +42,7 @@ managed_inputs() {
         [[ ! -d $root/$folder ]] ||
             find "$root/$folder" \( -name bin -o -name obj \) -prune -o -type f -print
     done
-    printf '%s\n' "$native/lib/libingot.so"
+    printf '%s\n' "$native"/lib/libingot.so "$native"/lib/libingot_cuda.so
 }
 
 # Builds a project or solution, unless nothing changed since it was last built: even a build with nothing to do takes
@@ -103,8 +104,14 @@ test_managed() {
     local results=$root/build/managed/test-results status=0 bad=0 report total executed good
     rm -rf "$results"
     say "managed tests"
-    (cd "$root" && dotnet test Interop.sln -c Release --no-build --logger trx --results-directory "$results" </dev/null) ||
-        status=$?
+    (cd "$root" && dotnet test Interop.sln -c Release --no-build --filter TestCategory!=Gpu --logger trx \
+        --results-directory "$results" </dev/null) || status=$?
+    if [[ -f $native/lib/libingot_cuda_emulated.so ]]; then
+        say "managed tests on the emulated GPU"
+        (cd "$root" && INGOT_CUDA_MODULE=$native/lib/libingot_cuda_emulated.so \
+            INGOT_CUBLASLT=$native/lib/libcublasLt_emulated.so dotnet test tests/Ingot.Tests/Ingot.Tests.csproj -c Release \
+            --no-build --filter TestCategory=Gpu --logger trx --results-directory "$results" </dev/null) || status=$?
+    fi
     for report in "$results"/*.trx; do
         [[ -f $report ]] || continue
         total=$(xml_attribute "$report" Counters total)

@@ -55,14 +55,17 @@ target_compile_options(ingot_cuda_options INTERFACE
   $<$<COMPILE_LANGUAGE:CUDA>:--Werror=all-warnings -lineinfo --threads=2 -Xptxas=-warn-spills,-warn-lmem-usage
     --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra,-Werror,-fvisibility=hidden>)
 
-add_library(ingot_cuda MODULE ${ingot_cuda_host} ${ingot_cuda_kernels} ${ingot_cuda_shared})
+if(INGOT_SANITIZE)
+  set(exclude_from_all EXCLUDE_FROM_ALL) # Sanitizers cannot look at a GPU, but they can at the emulator.
+endif()
+add_library(ingot_cuda MODULE ${exclude_from_all} ${ingot_cuda_host} ${ingot_cuda_kernels} ${ingot_cuda_shared})
 set_target_properties(ingot_cuda PROPERTIES CUDA_ARCHITECTURES "80-real;90" CUDA_RUNTIME_LIBRARY Static
   CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
 target_link_libraries(ingot_cuda PRIVATE ingot_cuda_options ${CMAKE_DL_LIBS})
 target_compile_definitions(ingot_cuda PRIVATE "INGOT_MODULE_HASH=0x${module_hash}ULL")
 target_link_options(ingot_cuda PRIVATE -Wl,--exclude-libs,ALL -Wl,-z,defs)
 if(ingot_cuda_kernels_90a)
-  add_library(ingot_cuda_90a OBJECT ${ingot_cuda_kernels_90a})
+  add_library(ingot_cuda_90a OBJECT ${exclude_from_all} ${ingot_cuda_kernels_90a})
   set_target_properties(ingot_cuda_90a PROPERTIES CUDA_ARCHITECTURES "90a-real" POSITION_INDEPENDENT_CODE ON)
   target_link_libraries(ingot_cuda_90a PRIVATE ingot_cuda_options)
   target_link_libraries(ingot_cuda PRIVATE ingot_cuda_90a)

@@ -27,7 +27,7 @@ if [[ -x $folder/bin/nvcc && -f $folder/complete ]]; then
     exit 0
 fi
 [[ $(uname -m) == x86_64 ]] || fail "only x86-64 is supported; install a CUDA toolkit by other means"
-for tool in apt-get dpkg-deb xz; do
+for tool in apt-get dpkg-deb; do
     command -v "$tool" >/dev/null || fail "$tool is missing: this needs Debian or Ubuntu; elsewhere install a CUDA toolkit by other means"
 done
 [[ -f $keyring ]] || fail "$keyring is missing: apt-get install debian-archive-keyring"

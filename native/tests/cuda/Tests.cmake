@@ -26,6 +26,14 @@ foreach(test IN LISTS gpu_tests)
   add_dependencies(${test}_test ingot_cuda_emulated)
 endforeach()
 
+# What ptxas made of the kernels.
+if(NOT INGOT_SANITIZE)
+  get_filename_component(cuda_bin "${CMAKE_CUDA_COMPILER}" DIRECTORY)
+  add_test(NAME sass_check COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cuda/check_sass.sh ${cuda_bin}/cuobjdump
+    $<TARGET_FILE:ingot_cuda>)
+  set_tests_properties(sass_check PROPERTIES LABELS emulated)
+endif()
+
 # Matmuls go on without their library.
 add_test(NAME emulated.matmul_without_cublaslt COMMAND matmul_test --gtest_filter=Matmul.SaysThatCublasLtIsMissing)
 set_tests_properties(emulated.matmul_without_cublaslt PROPERTIES LABELS emulated ENVIRONMENT
