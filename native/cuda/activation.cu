@@ -3,6 +3,8 @@
 //   bytes: the operands' own; FLOPs: about 20 an element (an exponential and a division).
 #include "cuda/activation.h"
 
+#include <type_traits>
+
 #include "cuda/pointwise.h"
 
 namespace ingot::cuda {
@@ -20,14 +22,14 @@ struct Backward {
 template <typename T>
 ingot_status forward(const ingot_kernel_call* call) {
     const ingot_tensor &x = call->tensors[0], &y = call->tensors[1];
-    return with_activation(call->attributes[0].i, [&]<typename Function>(Function) {
+    return with_activation<std::is_same_v<T, bf16>>(call->attributes[0].i, [&]<typename Function>(Function) {
         return pointwise(call, Forward<Function>(), element_count(y), data<T>(y), data<const T>(x));
     });
 }
 template <typename T>
 ingot_status backward(const ingot_kernel_call* call) {
     const ingot_tensor &x = call->tensors[0], &dy = call->tensors[1], &dx = call->tensors[2];
-    return with_activation(call->attributes[0].i, [&]<typename Function>(Function) {
+    return with_activation<std::is_same_v<T, bf16>>(call->attributes[0].i, [&]<typename Function>(Function) {
         return pointwise(call, Backward<Function>(), element_count(dx), data<T>(dx), data<const T>(x),
                          data<const T>(dy));
     });

@@ -2,6 +2,8 @@
 // four neighbours in a row at a time.
 #pragma once
 
+#include <type_traits>
+
 #include "cuda/activation.h"
 #include "cuda/matmul.h"
 #include "cuda/numeric.h"
@@ -87,13 +89,14 @@ struct MatmulEpilogue {
 
     template <bool kSlope>
     __device__ __forceinline__ float activate(float x) const {
+        constexpr bool kFast = std::is_same_v<Y, bf16>;
         switch (activation) {
             case 1:
-                return kSlope ? GeluTanh::slope(x) : GeluTanh::value(x);
+                return kSlope ? GeluTanh<kFast>::slope(x) : GeluTanh<kFast>::value(x);
             case 2:
-                return kSlope ? Gelu::slope(x) : Gelu::value(x);
+                return kSlope ? Gelu<kFast>::slope(x) : Gelu<kFast>::value(x);
             case 3:
-                return kSlope ? Silu::slope(x) : Silu::value(x);
+                return kSlope ? Silu<kFast>::slope(x) : Silu<kFast>::value(x);
             default:
                 return kSlope ? Relu::slope(x) : Relu::value(x);
         }

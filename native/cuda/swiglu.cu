@@ -2,6 +2,8 @@
 //
 //   bytes: gate + up + y (backward: gate + up + dy + dgate + dup); FLOPs: about 20 an element (an exponential and a
 //   division), 24 backward.
+#include <type_traits>
+
 #include "cuda/activation.h"
 #include "cuda/pointwise.h"
 
@@ -29,11 +31,12 @@ __global__ void __launch_bounds__(kThreads)
     const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
     if (i >= count) return;
     const int64_t row = i / packs, column = i % packs * n;
+    using Function = Silu<std::is_same_v<T, bf16>>;
     const auto g = load_pack<n>(gate.data + row * gate.stride + column);
     const auto u = load_pack<n>(up.data + row * up.stride + column);
     Pack<T, n> out;
 #pragma unroll
-    for (int k = 0; k < n; k++) out.at[k] = from_float<T>(Silu::value(to_float(g.at[k])) * to_float(u.at[k]));
+    for (int k = 0; k < n; k++) out.at[k] = from_float<T>(Function::value(to_float(g.at[k])) * to_float(u.at[k]));
     store_pack(y.data + row * y.stride + column, out);
 }
 
@@ -44,6 +47,7 @@ __global__ void __launch_bounds__(kThreads)
     const int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x;
     if (i >= count) return;
     const int64_t row = i / packs, column = i % packs * n;
+    using Function = Silu<std::is_same_v<T, bf16>>;
     const auto g = load_pack<n>(gate.data + row * gate.stride + column);
     const auto u = load_pack<n>(up.data + row * up.stride + column);
     const auto d = load_pack<n>(dy.data + row * dy.stride + column);
@@ -51,8 +55,8 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll
     for (int k = 0; k < n; k++) {
         const float x = to_float(g.at[k]), change = to_float(d.at[k]);
-        of_gate.at[k] = from_float<T>(change * to_float(u.at[k]) * Silu::slope(x));
-        of_up.at[k] = from_float<T>(change * Silu::value(x));
+        of_gate.at[k] = from_float<T>(change * to_float(u.at[k]) * Function::slope(x));
+        of_up.at[k] = from_float<T>(change * Function::value(x));
     }
     store_pack(dgate.data + row * dgate.stride + column, of_gate);
     store_pack(dup.data + row * dup.stride + column, of_up);
