@@ -1,9 +1,15 @@
-// What the matmul kernels share: a call by name, and what happens to a product before it is y.
+// What the matmul kernels share: a call by name, its operands as dense rows.
 #pragma once
 
 #include "core/kernel.h"
 
 namespace ingot::cuda {
+
+/// Elements between rows, which lie along dimension `row` of a matrix. Where there is only one, any number will do: one
+/// that packs of elements like.
+inline int64_t row_stride(const ingot_tensor& t, int row) {
+    return t.shape[row] > 1 ? t.strides[row] : (t.shape[1 - row] + 7) / 8 * 8;
+}
 
 /// a or b as it lies in memory: rows `stride` elements apart, each dense.
 struct MatmulOperand {
@@ -11,10 +17,8 @@ struct MatmulOperand {
     MatmulOperand(const ingot_tensor& t, int k)
         : data(t.data),
           // In a dimension of length 1 any stride will do.
-          rows_along_k(!(t.strides[k] == 1 || t.shape[k] == 1)) {
-        const int row = rows_along_k ? k : 1 - k, column = 1 - row;
-        stride = t.shape[row] > 1 ? t.strides[row] : (t.shape[column] + 7) / 8 * 8;
-    }
+          rows_along_k(!(t.strides[k] == 1 || t.shape[k] == 1)),
+          stride(row_stride(t, rows_along_k ? k : 1 - k)) {}
 
     const void* data;
     /// Whether a row is one k, else one m or n.
@@ -33,6 +37,8 @@ struct MatmulCall {
           m(y.shape[0]),
           n(y.shape[1]),
           k(call->tensors[0].shape[1]),
+          aux_stride(present(aux) ? row_stride(aux, 0) : 0),
+          y_stride(row_stride(y, 0)),
           dtype(call->tensors[0].dtype),
           activation(static_cast<int>(call->attributes[0].i)),
           backward(call->attributes[1].i != 0),
@@ -42,6 +48,7 @@ struct MatmulCall {
     const MatmulOperand a, b;
     const ingot_tensor &bias, &aux, &y;
     const int64_t m, n, k;
+    const int64_t aux_stride, y_stride;
     /// Of everything but y.
     const int32_t dtype;
     /// 0: none, else 1 + with_activation()'s kind.

@@ -78,7 +78,7 @@ std::vector<Plan> plans(const MatmulCall& c) {
     const cublasLtEpilogue_t bias = present(c.bias) ? CUBLASLT_EPILOGUE_BIAS : cublasLtEpilogue_t{};
     // cublasLt's bias and aux have the dtype of the result, and aux rows a multiple of 8.
     const bool same_dtype = c.dtype == c.y.dtype;
-    const bool aux_fits = !present(c.aux) || c.aux.strides[0] % 8 == 0;
+    const bool aux_fits = c.aux_stride % 8 == 0;
     if (c.activation == MatmulCall::kGeluTanh && same_dtype && aux_fits) {
         if (c.backward) {
             found.push_back({CUBLASLT_EPILOGUE_DGELU});
@@ -104,10 +104,9 @@ ingot_status launch_finish(const ingot_kernel_call* call, const MatmulCall& c, c
     const int64_t width = MatmulEpilogue<T, Y>::kWidth;
     const unsigned grid = blocks(c.m * ((c.n + width - 1) / width), kThreads);
     if (plan.product_in_aux) {
-        return launch(call, matmul_finish_kernel<T, T, Y>, grid, kThreads, 0, data<T>(c.aux), c.aux.strides[0],
-                      epilogue);
+        return launch(call, matmul_finish_kernel<T, T, Y>, grid, kThreads, 0, data<T>(c.aux), c.aux_stride, epilogue);
     }
-    return launch(call, matmul_finish_kernel<Y, T, Y>, grid, kThreads, 0, data<Y>(c.y), c.y.strides[0], epilogue);
+    return launch(call, matmul_finish_kernel<Y, T, Y>, grid, kThreads, 0, data<Y>(c.y), c.y_stride, epilogue);
 }
 
 // ---- cublasLt's view of a call ----
@@ -144,12 +143,12 @@ class Problem {
         if (plan.has_bias()) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, static_cast<const void*>(c.bias.data));
         if (plan.has_aux()) {
             set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, c.aux.data);
-            set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, c.aux.strides[0]);
+            set(CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, c.aux_stride);
         }
         layout(b_, c.dtype, c.b.rows_along_k ? c.n : c.k, c.b.rows_along_k ? c.k : c.n, c.b.stride);
         layout(a_, c.dtype, c.a.rows_along_k ? c.m : c.k, c.a.rows_along_k ? c.k : c.m, c.a.stride);
-        const ingot_tensor& y = plan.product_in_aux ? c.aux : c.y;
-        layout(y_, y.dtype, c.n, c.m, y.strides[0]);
+        layout(y_, plan.product_in_aux ? c.dtype : c.y.dtype, c.n, c.m,
+               plan.product_in_aux ? c.aux_stride : c.y_stride);
     }
 
     /// Up to `limit` ways that the library has, best first by its expectation.
@@ -386,8 +385,8 @@ Key key_of(const ingot_kernel_call* call) {
     }
     for (int i = 0; i < 5; i++) key[n++] = present(call->tensors[i]) ? Problem::alignment(call->tensors[i].data) : 0;
     key[n++] = c.y.dtype;
-    key[n++] = c.y.strides[0];
-    key[n++] = present(c.aux) ? c.aux.strides[0] : 0;
+    key[n++] = c.y_stride;
+    key[n++] = c.aux_stride;
     key[n++] = search_wanted();
     return key;
 }
