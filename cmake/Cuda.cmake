@@ -71,6 +71,7 @@ if(ingot_cuda_kernels_90a)
   target_link_libraries(ingot_cuda PRIVATE ingot_cuda_90a)
 endif()
 
-if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/native/emulator/emulator.h")
+option(INGOT_CUDA_EMULATED "Also build the CUDA backend over the emulator, for tests" ON)
+if(INGOT_CUDA_EMULATED)
   add_subdirectory(native/emulator)
 endif()

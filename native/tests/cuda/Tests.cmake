@@ -15,6 +15,9 @@ foreach(test IN LISTS gpu_tests)
   add_test(NAME gpu.${test} COMMAND ${test}_test)
   set_tests_properties(gpu.${test} PROPERTIES LABELS gpu SKIP_RETURN_CODE 77 TIMEOUT 600
     ENVIRONMENT "INGOT_TEST_DEVICE=1" RESOURCE_LOCK gpu)
+  if(NOT TARGET ingot_cuda_emulated)
+    continue()
+  endif()
   foreach(asynchrony IN ITEMS late early)
     foreach(seed RANGE 0 3)
       set(name emulated.${asynchrony}${seed}.${test})
@@ -32,6 +35,10 @@ if(NOT INGOT_SANITIZE)
   add_test(NAME sass_check COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cuda/check_sass.sh ${cuda_bin}/cuobjdump
     $<TARGET_FILE:ingot_cuda>)
   set_tests_properties(sass_check PROPERTIES LABELS emulated)
+endif()
+
+if(NOT TARGET ingot_cuda_emulated)
+  return()
 endif()
 
 # Matmuls go on without their library.
