@@ -214,10 +214,8 @@ ingot_status launch_forward(const ingot_kernel_call* call) {
 }
 
 int32_t supports(const ingot_kernel_call* call) {
-    if (!supports_mma(call)) return 0;
-    if (call->tensors[0].shape[0] * call->tensors[0].shape[2] > 65535)
-        return say(call, 0, "more than 65,535 heads in all sequences together");
-    return 1;
+    const size_t shared = with_width(call->tensors[0].shape[3], [](auto width) { return kShared<width>; });
+    return supports_mma(call, shared);
 }
 
 constexpr ingot_kernel flash_mma() {

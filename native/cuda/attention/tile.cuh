@@ -35,7 +35,7 @@ __device__ __forceinline__ void load_tile(bf16* tile, const Rows<const bf16>& fr
     constexpr int kChunks = kWidth / 8;
     static_assert(kRows * kChunks % kMmaThreads == 0);
     const bf16* const base = from.at(b, 0, h);
-#pragma unroll 4
+#pragma unroll(fast ? 4 : 1)
     for (int n = 0; n < kRows * kChunks / kMmaThreads; n++) {
         const int i = n * kMmaThreads + static_cast<int>(threadIdx.x);
         const int row = i / kChunks, column = i % kChunks * 8;
@@ -168,10 +168,17 @@ auto with_width(int64_t head_size, Body&& body) {
 
 inline constexpr int64_t kWidestHead = 256;
 
-/// For `supports`: bf16 and heads of up to kWidestHead elements.
-inline int32_t supports_mma(const ingot_kernel_call* call) {
-    if (call->tensors[0].dtype != INGOT_BF16) return say(call, 0, "it computes in bf16 only");
-    if (call->tensors[0].shape[3] > kWidestHead) return say(call, 0, "heads of more than 256 elements");
+/// For `supports`: bf16, heads of up to kWidestHead elements, a grid and shared memory that this GPU has.
+inline int32_t supports_mma(const ingot_kernel_call* call, size_t shared) {
+    const ingot_tensor& q = call->tensors[0];
+    if (q.dtype != INGOT_BF16) return say(call, 0, "it computes in bf16 only");
+    if (q.shape[3] > kWidestHead) return say(call, 0, "heads of more than 256 elements");
+    if (q.shape[1] > INT32_MAX / 4 || call->tensors[1].shape[1] > INT32_MAX / 4)
+        return say(call, 0, "sequences of more than 536,870,911 tokens");
+    if (q.shape[0] * q.shape[2] > 65535) return say(call, 0, "more than 65,535 heads in all sequences together");
+    const auto available = static_cast<size_t>(gpu(call->device).shared_memory_per_block);
+    if (shared > available)
+        return say(call, 0, format("a block needs %zu bytes of shared memory, this GPU has %zu", shared, available));
     return 1;
 }
 
