@@ -51,10 +51,11 @@ public sealed class CheckpointFile
     /// <param name="name">Name within the checkpoint's folder.</param>
     /// <param name="tensors">The tensors; their memory must not change until the checkpoint is written.</param>
     /// <returns>The file.</returns>
-    public static CheckpointFile Safetensors(string name, IReadOnlyList<SafetensorsSource> tensors) => new(
-        name,
-        SafetensorsWriter.SizeOf(tensors, SafetensorsWriter.PyTorchMetadata),
-        stream => SafetensorsWriter.Write(stream, tensors, SafetensorsWriter.PyTorchMetadata));
+    public static CheckpointFile Safetensors(string name, IReadOnlyList<SafetensorsSource> tensors)
+    {
+        var layout = new SafetensorsLayout(tensors, SafetensorsWriter.PyTorchMetadata);
+        return new(name, layout.FileLength, layout.WriteTo);
+    }
 
     internal static CheckpointFile Manifest(CheckpointManifest manifest)
     {

@@ -45,8 +45,12 @@ public sealed class CheckpointStore
     /// <summary>Space left free beyond the files themselves: manifest, folder, the file system's own records.</summary>
     private const long Slack = 1 << 20;
 
+    // Of the file that is being written; a run saves many files, many times.
+    private readonly byte[] _buffer;
+
     private CheckpointStore(string directory, int keepLast)
     {
+        _buffer = keepLast < 0 ? [] : new byte[1 << 16];
         Directory = directory;
         KeepLast = keepLast;
     }
@@ -191,7 +195,7 @@ public sealed class CheckpointStore
             ? step
             : null;
 
-    private static void WriteFolder(string folder, long step, IReadOnlyList<CheckpointFile> files, double? evalLoss)
+    private void WriteFolder(string folder, long step, IReadOnlyList<CheckpointFile> files, double? evalLoss)
     {
         if (System.IO.Directory.Exists(folder))
             System.IO.Directory.Delete(folder, recursive: true);
@@ -204,9 +208,9 @@ public sealed class CheckpointStore
         DurableFile.FlushDirectory(folder);
     }
 
-    private static CheckpointManifest.Entry WriteFile(string folder, CheckpointFile file)
+    private CheckpointManifest.Entry WriteFile(string folder, CheckpointFile file)
     {
-        using var stream = new HashingStream(Path.Combine(folder, file.Name));
+        using var stream = new HashingStream(Path.Combine(folder, file.Name), _buffer);
         file.WriteTo(stream);
         if (stream.Length != file.Length)
         {

@@ -12,11 +12,17 @@ internal sealed class HashingStream : Stream
     private const int Piece = 1 << 20;
 
     private readonly FileStream _file;
-    private readonly byte[] _buffer = new byte[1 << 16];
+    private readonly byte[] _buffer;
     private int _buffered;
     private long _length;
 
-    public HashingStream(string path) => _file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0);
+    /// <param name="path">The file, which must not be there.</param>
+    /// <param name="buffer">Memory for small writes, until the stream is closed.</param>
+    public HashingStream(string path, byte[] buffer)
+    {
+        _file = new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0);
+        _buffer = buffer;
+    }
 
     public XxHash128 Hash { get; } = new();
 

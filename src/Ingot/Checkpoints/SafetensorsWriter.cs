@@ -121,8 +121,7 @@ public static class SafetensorsWriter
     /// <returns>Bytes.</returns>
     public static long SizeOf(IReadOnlyList<SafetensorsSource> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
-        var ordered = SafetensorsHeader.Order(tensors);
-        return checked(SafetensorsHeader.Build(ordered, metadata).Length + ordered.Sum(tensor => tensor.Length));
+        return new SafetensorsLayout(tensors, metadata).FileLength;
     }
 
     /// <summary>Writes a file to a stream.</summary>
@@ -134,9 +133,29 @@ public static class SafetensorsWriter
     {
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(tensors);
-        var ordered = SafetensorsHeader.Order(tensors);
-        stream.Write(SafetensorsHeader.Build(ordered, metadata));
-        foreach (var tensor in ordered)
+        new SafetensorsLayout(tensors, metadata).WriteTo(stream);
+    }
+}
+
+/// <summary>A file as it will be: its head and the order of its data.</summary>
+internal sealed class SafetensorsLayout
+{
+    private readonly List<SafetensorsSource> _ordered;
+    private readonly byte[] _head;
+
+    public SafetensorsLayout(IReadOnlyList<SafetensorsSource> tensors, IReadOnlyDictionary<string, string>? metadata)
+    {
+        _ordered = SafetensorsHeader.Order(tensors);
+        _head = SafetensorsHeader.Build(_ordered, metadata);
+        FileLength = checked(_head.Length + _ordered.Sum(tensor => tensor.Length));
+    }
+
+    public long FileLength { get; }
+
+    public void WriteTo(Stream stream)
+    {
+        stream.Write(_head);
+        foreach (var tensor in _ordered)
             tensor.WriteTo(stream);
     }
 }

@@ -109,6 +109,35 @@ public sealed unsafe class CheckpointWriterTests
         }
     }
 
+    [Test]
+    public void ASaveLeavesLittleForTheCollector()
+    {
+        const int Saves = 20;
+        using var writer = new CheckpointWriter(_store);
+        var weights = new float[16];
+        fixed (float* address = weights)
+        {
+            SaveAsTrainingDoes(1, (nint)address);
+            var before = GC.GetTotalAllocatedBytes(precise: true);
+            for (var step = 2; step < 2 + Saves; step++)
+                SaveAsTrainingDoes(step, (nint)address);
+            var each = (GC.GetTotalAllocatedBytes(precise: true) - before) / Saves;
+            Assert.That(each, Is.LessThan(160_000), "bytes a save");
+        }
+
+        // Files and tensors as many as a small model has.
+        void SaveAsTrainingDoes(long step, nint address)
+        {
+            var snapshot = writer.BeginSnapshot(step);
+            foreach (var file in new[] { "model.safetensors", "optimizer.safetensors" })
+                snapshot.AddSafetensors(file, [.. Enumerable.Range(0, 28).Select(i => new SafetensorsSource($"{file}.{i}", SafetensorsDtype.F32, [4, 4], address))]);
+            for (var i = 0; i < 5; i++)
+                snapshot.AddText($"{i}.json", "{}");
+            writer.BeginSave(snapshot);
+            writer.Wait();
+        }
+    }
+
     private static void Save(CheckpointWriter writer, long step)
     {
         var snapshot = writer.BeginSnapshot(step);
