@@ -19,6 +19,7 @@
     each(MatmulPreferenceCreate);       \
     each(MatmulPreferenceDestroy);      \
     each(MatmulPreferenceSetAttribute); \
+    each(MatmulAlgoCheck);              \
     each(MatmulAlgoGetHeuristic);       \
     each(Matmul)
 

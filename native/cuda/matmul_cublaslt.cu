@@ -6,8 +6,8 @@
 //
 // There is more than one way to compute a call: GELU inside the product or after it, and many kernels in the library.
 // Which is best depends on the GPU and the library (GELU within the product pays on some, on others it costs more than
-// the pass it saves), so the first call of a kind times the candidates on memory of its own and the process keeps the
-// choice. INGOT_MATMUL_SEARCH=0 takes the library's first suggestion instead, which is the same in every run.
+// the pass it saves), so the first call of a kind times the candidates on memory of its own, and the choice is kept, in
+// a file for other processes. INGOT_MATMUL_SEARCH=0 takes the library's first suggestion instead.
 //
 //   FLOPs: 2 M N K; bytes: the operands' own, and M N (y + product) more where a kernel comes after.
 #include <algorithm>
@@ -17,9 +17,14 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "cuda/check.h"
+#include "cuda/choice_file.h"
 #include "cuda/cublaslt.h"
 #include "cuda/launch.h"
 #include "cuda/matmul_epilogue.h"
@@ -177,6 +182,14 @@ class Problem {
         return results;
     }
 
+    /// Whether the library has this algorithm and needs no more workspace for it.
+    bool takes(int32_t device, const cublasLtMatmulAlgo_t& algorithm, uint64_t workspace) const {
+        cublasLtMatmulHeuristicResult_t result{};
+        return cublaslt().MatmulAlgoCheck(cublaslt_handle(device), matmul_.handle, b_.handle, a_.handle, y_.handle,
+                                          y_.handle, &algorithm, &result) == CUBLAS_STATUS_SUCCESS &&
+               result.workspaceSize <= workspace;
+    }
+
     cublasStatus_t run(const ingot_kernel_call* call, const MatmulCall& c, const Plan& plan,
                        const cublasLtMatmulAlgo_t& algorithm) const {
         const float alpha = 1, beta = c.accumulate ? 1 : 0;
@@ -316,7 +329,8 @@ bool search_wanted() {
     return !setting || std::strcmp(setting, "0") != 0;
 }
 
-Choice search(const ingot_kernel_call* call) {
+/// The choice, and whether it was measured.
+std::pair<Choice, bool> search(const ingot_kernel_call* call) {
     /// Plans that are compared, algorithms of each, and rounds in which each is measured.
     constexpr size_t kPlans = 2, kAlgorithms = 8, kRounds = 3;
     /// What one measurement should take at least, and the runs that it has at most.
@@ -348,9 +362,9 @@ Choice search(const ingot_kernel_call* call) {
     const auto choice = [](const Candidate& candidate) {
         return Choice{candidate.plan, candidate.algorithm.algo, candidate.algorithm.workspaceSize};
     };
-    if (candidates.size() == 1) return choice(candidates[0]);
+    if (candidates.size() == 1) return {choice(candidates[0]), false};
     Trial trial(call, workspace);
-    if (!trial.ready()) return choice(candidates[0]);
+    if (!trial.ready()) return {choice(candidates[0]), false};
     // Round by round, so that a GPU whose clocks rise meanwhile favours nobody; the first one only warms up.
     for (size_t round = 0; round <= kRounds; round++) {
         for (Candidate& candidate : candidates) {
@@ -368,7 +382,7 @@ Choice search(const ingot_kernel_call* call) {
         std::nth_element(candidate.times.begin(), candidate.times.begin() + kRounds / 2, candidate.times.end());
         if (!best || candidate.times[kRounds / 2] < best->times[kRounds / 2] * (1 - kSaving)) best = &candidate;
     }
-    return choice(*best);
+    return {choice(*best), true};
 }
 
 /// Everything that the choice depends on.
@@ -391,14 +405,60 @@ Key key_of(const ingot_kernel_call* call) {
     return key;
 }
 
-/// Of the process; the first call of a kind searches.
+/// For this GPU and this version of the library.
+ChoiceFile file_of(int32_t device) {
+    cudaDeviceProp properties{};
+    check(cudaGetDeviceProperties(&properties, gpu(device).ordinal), "asking for the GPU's name");
+    return ChoiceFile(std::string("matmul ") + properties.name + " " + cublaslt().name);
+}
+
+/// The key as text, without the device's index: the file is of one kind of GPU.
+std::string text_of(const Key& key) {
+    std::string text;
+    for (size_t i = 1; i < key.size(); i++) text += (i > 1 ? "," : "") + std::to_string(key[i]);
+    return text;
+}
+
+std::string text_of(const Choice& choice) {
+    std::string text = format("%d %d %llu", static_cast<int>(choice.plan.epilogue), choice.plan.product_in_aux,
+                              static_cast<unsigned long long>(choice.workspace));
+    for (const uint64_t word : choice.algorithm.data) text += format(" %llx", static_cast<unsigned long long>(word));
+    return text;
+}
+
+/// The choice that a text says, if the call and the library have it.
+std::optional<Choice> choice_of(const std::string& text, const ingot_kernel_call* call) {
+    std::istringstream words(text);
+    int epilogue = 0, product_in_aux = 0;
+    Choice choice;
+    words >> epilogue >> product_in_aux >> choice.workspace >> std::hex;
+    for (uint64_t& word : choice.algorithm.data) words >> word;
+    if (!words || choice.workspace > workspace_limit(call)) return std::nullopt;
+    const MatmulCall c(call);
+    for (const Plan& plan : plans(c)) {
+        if (plan.epilogue != epilogue || plan.product_in_aux != (product_in_aux != 0)) continue;
+        if (!Problem(c, plan).takes(call->device, choice.algorithm, choice.workspace)) return std::nullopt;
+        choice.plan = plan;
+        return choice;
+    }
+    return std::nullopt;
+}
+
+/// Of this process, else of the file, else by a search.
 Choice choose(const ingot_kernel_call* call) {
     static std::mutex mutex;
     static auto* const chosen = new std::map<Key, Choice>;
     const Key key = key_of(call);
     const std::lock_guard lock(mutex);
-    const auto found = chosen->find(key);
-    return found != chosen->end() ? found->second : chosen->emplace(key, search(call)).first->second;
+    if (const auto found = chosen->find(key); found != chosen->end()) return found->second;
+    if (!search_wanted()) return chosen->emplace(key, search(call).first).first->second;
+    const ChoiceFile file = file_of(call->device);
+    if (const auto kept = file.find(text_of(key))) {
+        if (const auto choice = choice_of(*kept, call)) return chosen->emplace(key, *choice).first->second;
+    }
+    const auto [choice, measured] = search(call);
+    if (measured) file.add(text_of(key), text_of(choice));
+    return chosen->emplace(key, choice).first->second;
 }
 
 // ---- the kernel ----

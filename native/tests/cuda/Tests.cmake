@@ -9,7 +9,7 @@ set(gpu_tests activation attention copy cross_entropy device dropout elementwise
 set(emulated_environment INGOT_TEST_DEVICE=1 INGOT_CUDA_MODULE=$<TARGET_FILE:ingot_cuda_emulated>
     ASAN_OPTIONS=detect_stack_use_after_return=0)
 if(TARGET cublaslt_emulated)
-  list(APPEND emulated_environment INGOT_CUBLASLT=$<TARGET_FILE:cublaslt_emulated>)
+  list(APPEND emulated_environment INGOT_CUBLASLT=$<TARGET_FILE:cublaslt_emulated>;INGOT_CACHE=${CMAKE_BINARY_DIR}/cache)
 endif()
 foreach(test IN LISTS gpu_tests)
   add_test(NAME gpu.${test} COMMAND ${test}_test)
@@ -52,7 +52,7 @@ file(GLOB emulator_tests CONFIGURE_DEPENDS cuda/*_test.cpp)
 foreach(source IN LISTS emulator_tests)
   get_filename_component(name ${source} NAME_WE)
   add_executable(${name} ${source})
-  target_link_libraries(${name} PRIVATE ingot_emulator ingot_test_main)
+  target_link_libraries(${name} PRIVATE ingot_emulator ingot_test_main ingot)
   target_compile_options(${name} PRIVATE -Wno-unknown-pragmas -Wno-attributes)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120 NO_PRETTY_VALUES
     PROPERTIES LABELS emulated TIMEOUT 600)
