@@ -11,6 +11,10 @@ cuobjdump=$1 library=$2
 wanted='
 sm_80  matmul_mma.cu               HMMA LDSM LDGSTS
 sm_90  matmul_mma.cu               HMMA LDSM LDGSTS
+sm_80  attention/mma_forward.cu    HMMA LDSM LDGSTS
+sm_90  attention/mma_forward.cu    HMMA LDSM LDGSTS
+sm_80  attention/mma_backward.cu   HMMA LDSM LDGSTS
+sm_90  attention/mma_backward.cu   HMMA LDSM LDGSTS
 '
 
 "$cuobjdump" --dump-sass "$library" | awk -v wanted="$wanted" '

@@ -15,9 +15,10 @@ namespace Ingot.Training;
 public static class Recipe
 {
     // Environment variables that begin with INGOT_ and are no options.
-    private static readonly string[] OtherVariables = 
+    private static readonly string[] OtherVariables =
     [
-        "LIBRARY", "KERNEL", "DEBUG", "CACHE", "TEST_DATA", "TEST_DEVICE", "CUDA", "CUDA_MODULE", "CUDA_GRAPH", "CUBLASLT", "MATMUL_SEARCH", "EMULATOR",
+        "LIBRARY", "KERNEL", "DEBUG", "CACHE", "TEST_DATA", "TEST_DEVICE",
+        "CUDA", "CUDA_MODULE", "CUDA_GRAPH", "CUBLASLT", "MATMUL_SEARCH", "EMULATOR",
     ];
 
     // A recipe is a page of text; anything far larger is another file.
