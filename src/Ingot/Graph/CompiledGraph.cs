@@ -25,6 +25,12 @@ public sealed record CompileOptions
     /// <summary>Let temporaries share memory.</summary>
     public bool ShareMemory { get; init; } = true;
 
+    /// <summary>Bytes that the head's logits take at most; it goes over its rows in chunks (<see cref="Head.ChunkBytesFor"/>).</summary>
+    public long HeadBytes { get; init; } = Head.ChunkBytesFor(DeviceKind.Cpu);
+
+    /// <summary>Let matmuls round fp32 operands to TF32, where the device has tensor cores for it.</summary>
+    public bool Tf32 { get; init; }
+
     /// <summary>Measure each call.</summary>
     public bool Timed { get; init; }
 
@@ -95,7 +101,13 @@ public sealed class CompiledGraph : IDisposable
         if (options.Train && options.Fuse)
             Fusion.Backward(graph);
         Accumulation.Assign(graph, options.AddToGradients);
-        LowerHeads(graph);
+        LowerHeads(graph, options.HeadBytes);
+        if (options.Tf32)
+        {
+            foreach (var call in graph.Calls.Where(c => c.Op == Linear.MatMulOp))
+                call.Set(new OpAttribute("tf32", true));
+        }
+
         DeadCode.Remove(graph);
         var plan = MemoryPlan.Make(graph, options.ShareMemory);
         GraphDump.Write(graph, plan);
@@ -157,7 +169,7 @@ public sealed class CompiledGraph : IDisposable
             buffer.Dispose();
     }
 
-    private static void LowerHeads(Graph graph)
+    private static void LowerHeads(Graph graph, long chunkBytes)
     {
         var calls = graph.Calls;
         graph.Calls = [];
@@ -170,7 +182,7 @@ public sealed class CompiledGraph : IDisposable
             }
 
             using (graph.ScopeOf(call.Label))
-                Head.Lower(call, graph);
+                Head.Lower(call, graph, chunkBytes);
         }
     }
 

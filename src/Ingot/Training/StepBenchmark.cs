@@ -62,6 +62,7 @@ public static class StepBenchmark
         var computeType = options.Precision == Precision.Bf16 ? DType.Bf16 : DType.F32;
         if (length > options.Model.MaxPositions)
             throw new ArgumentException($"the model has {options.Model.MaxPositions} positions; a sequence of {length} does not fit");
+        var device = options.Device ?? Device.Cpu;
         var stepOptions = new TrainingStepOptions
         {
             Batch = batch,
@@ -71,9 +72,9 @@ public static class StepBenchmark
             WeightDecay = 0.1,
             Timed = options.Timed,
             Recompute = options.GradientCheckpointing.ToPolicy(),
+            HeadBytes = Head.ChunkBytesFor(device.Kind),
             Kernels = options.Kernels,
         };
-        var device = options.Device ?? Device.Cpu;
         using var parameters = new ParameterStore(device, options.Model.DeclareParameters(), computeType, training: true);
         parameters.Initialize(1);
         using var step = new TrainingStep(options.Model, parameters, stepOptions);
@@ -138,7 +139,7 @@ public static class StepBenchmark
     private static List<(Call Call, int Count)> MatmulShapes(ModelConfig model, TrainingStepOptions options)
     {
         var graph = TrainingStep.Write(model, options);
-        CompiledGraph.Prepare(graph, new CompileOptions { Train = true, Recompute = options.Recompute });
+        CompiledGraph.Prepare(graph, new CompileOptions { Train = true, Recompute = options.Recompute, HeadBytes = options.HeadBytes });
         var groups = graph.Calls.Where(c => c.Op == Linear.MatMulOp)
             .GroupBy(c => (c["a"].ShapeText, c["b"].ShapeText, c["a"].Strides[0] == 1, c["b"].Strides[0] == 1, c["y"].DType))
             .Select(g => (Call: g.First(), Count: g.Count())).OrderByDescending(g => g.Count * Linear.MatMulOp.Flops!(g.Call)).ToList();

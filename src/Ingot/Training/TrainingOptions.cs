@@ -155,6 +155,9 @@ public sealed partial record TrainingOptions
     /// <summary>"fp32", or "bf16": bf16 compute, fp32 master weights, optimizer state and gradient sums.</summary>
     public Precision Precision { get; init; } = Precision.Fp32;
 
+    /// <summary>Whether a GPU's tensor cores may multiply fp32 numbers rounded to TF32 (10 bits of fraction): faster, less exact.</summary>
+    public bool Tf32 { get; init; }
+
     /// <summary>What the backward pass computes again to save memory: "none", "cheap" (norms and activations) or "block" (whole blocks).</summary>
     public GradientCheckpointing GradientCheckpointing { get; init; } = GradientCheckpointing.None;
 

@@ -1,5 +1,6 @@
 using Ingot.Bindings;
 using Ingot.Graphs;
+using Ingot.Graphs.Ops;
 using Ingot.Graphs.Passes;
 using Ingot.Models;
 
@@ -95,6 +96,8 @@ public static class TrainingPlan
         Batch = o.PerDeviceTrainBatchSize,
         Length = o.SequenceLength ?? model.MaxPositions,
         ComputeType = o.Precision == Precision.Bf16 ? DType.Bf16 : DType.F32,
+        Tf32 = o.Tf32,
+        HeadBytes = Head.ChunkBytesFor(DeviceChoice.KindOf(o.Device)),
         Recompute = o.GradientCheckpointing.ToPolicy(),
         Beta1 = o.AdamBeta1,
         Beta2 = o.AdamBeta2,
@@ -118,7 +121,7 @@ public static class TrainingPlan
         var step = StepOptions(options, model);
         var parameters = model.DeclareParameters();
         var graph = TrainingStep.Write(model, step);
-        var plan = CompiledGraph.Prepare(graph, new CompileOptions { Train = true, Recompute = step.Recompute });
+        var plan = CompiledGraph.Prepare(graph, new CompileOptions { Train = true, Recompute = step.Recompute, HeadBytes = step.HeadBytes });
         var count = parameters.Sum(p => p.Elements);
         var master = ParameterStore.BytesFor(parameters, DType.F32, training: false);
         var tokens = (long)step.Batch * step.Length * options.GradientAccumulationSteps;

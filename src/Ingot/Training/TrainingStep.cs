@@ -19,6 +19,12 @@ public sealed record TrainingStepOptions
     /// <summary>dtype of computations: F32 or Bf16.</summary>
     public DType ComputeType { get; init; } = DType.F32;
 
+    /// <summary>Let matmuls round fp32 operands to TF32, where the device has tensor cores for it.</summary>
+    public bool Tf32 { get; init; }
+
+    /// <summary>Bytes that the head's logits take at most.</summary>
+    public long HeadBytes { get; init; } = Head.ChunkBytesFor(DeviceKind.Cpu);
+
     /// <summary>What is computed again in the backward pass instead of being kept.</summary>
     public RecomputePolicy Recompute { get; init; }
 
@@ -246,6 +252,8 @@ public sealed class TrainingStep : IDisposable
             AddToGradients = addToGradients,
             Fuse = _options.Fuse,
             Recompute = _options.Recompute,
+            HeadBytes = _options.HeadBytes,
+            Tf32 = _options.Tf32,
             ShareMemory = _options.ShareMemory,
             Timed = _options.Timed,
             Kernels = _options.Kernels,

@@ -34,6 +34,27 @@ public sealed class HeadTests
         Assert.That(Arena(Rows) - Arena(1), Is.GreaterThan((Rows - 2) * Vocabulary * 4));
     }
 
+    [Test]
+    public void LogitsLieInWholeLinesWithinTheirLimit()
+    {
+        var graph = Write(DType.F32, chunkRows: 0);
+        // Rows of 37 numbers take the room of 64; four of them fit.
+        CompiledGraph.Prepare(graph, new CompileOptions { Train = true, HeadBytes = 4 * 64 * 4 });
+        var logits = graph.Calls.Where(c => c.Op == Head.CrossEntropyOp).Select(c => c["logits"]).ToList();
+        Assert.That(logits.Select(t => t.Shape[0]), Is.EqualTo(new long[] { 4, 4, 3 }));
+        Assert.That(logits.Select(t => t.Strides[0]), Is.All.EqualTo(64));
+    }
+
+    [Test]
+    public void Tf32IsAllowedToEveryMatmulOrNone([Values] bool tf32)
+    {
+        var graph = Write(DType.F32, chunkRows: 4);
+        CompiledGraph.Prepare(graph, new CompileOptions { Train = true, Tf32 = tf32 });
+        var matmuls = graph.Calls.Where(c => c.Op == Linear.MatMulOp).ToList();
+        Assert.That(matmuls, Has.Count.GreaterThan(9));
+        Assert.That(matmuls.Select(c => c.Integer("tf32") != 0), Is.All.EqualTo(tf32));
+    }
+
     private static (double Loss, Dictionary<string, float[]> Gradients) Run(DType dtype, long chunkRows)
     {
         var graph = Write(dtype, chunkRows);

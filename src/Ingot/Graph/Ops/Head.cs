@@ -8,8 +8,17 @@ namespace Ingot.Graphs.Ops;
 /// </summary>
 public static class Head
 {
-    /// <summary>Bytes that the logits of one chunk take at most.</summary>
-    private const long ChunkBytes = 64L << 20;
+    /// <summary>
+    /// Elements that rows of logits are a multiple of: with those of a vocabulary like 50257 apart, no row but the first would start
+    /// where matmuls can read whole lines of memory.
+    /// </summary>
+    private const long RowMultiple = 64;
+
+    /// <summary>
+    /// Bytes that the logits of one chunk should take at most. A GPU wants many rows, for enough tiles to share out, and few chunks,
+    /// each of which reads and writes the weight's gradient once.
+    /// </summary>
+    public static long ChunkBytesFor(DeviceKind kind) => kind == DeviceKind.Cpu ? 64L << 20 : 1L << 30;
 
     internal static Op Op { get; } = new("head_cross_entropy", "x weight targets scale -> losses dx? dweight?&", Gradient,
         call => 2.0 * call["x"].Elements * call["weight"].Shape[1] * (call.Find("dx") is null ? 1 : 3));
@@ -29,21 +38,22 @@ public static class Head
         return losses;
     }
 
-    /// <summary>Writes the call as matmuls and cross-entropies of chunks of rows.</summary>
-    internal static void Lower(Call call, Graph g)
+    /// <summary>Writes the call as matmuls and cross-entropies of chunks of rows, whose logits take so many bytes at most.</summary>
+    internal static void Lower(Call call, Graph g, long chunkBytes)
     {
         var (x, weight, losses) = (call["x"], call["weight"], call["losses"]);
         var (n, vocabulary) = (x.Shape[0], weight.Shape[1]);
+        var width = (vocabulary + RowMultiple - 1) / RowMultiple * RowMultiple;
         var rows = call.Integer("chunk_rows");
         if (rows <= 0)
         {
             // As few chunks as the limit allows, all of about the same size.
-            var most = Math.Max(1, ChunkBytes / (vocabulary * x.DType.Size()));
+            var most = Math.Max(1, chunkBytes / (width * x.DType.Size()));
             var chunks = (n + most - 1) / most;
             rows = (n + chunks - 1) / chunks;
         }
 
-        var logits = g.Temporary(x.DType, [Math.Min(rows, n), vocabulary], "logits");
+        var logits = g.Temporary(x.DType, [Math.Min(rows, n), width], "logits").Columns(0, vocabulary);
         var accumulate = call.Integer("accumulate") != 0;
         for (var begin = 0L; begin < n; begin += rows)
         {
