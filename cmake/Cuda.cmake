@@ -53,7 +53,7 @@ target_include_directories(ingot_cuda_options SYSTEM INTERFACE ${CUDAToolkit_INC
 target_compile_options(ingot_cuda_options INTERFACE
   # Warnings of ptxas, spilled registers among them, are errors too. Architectures are compiled side by side.
   $<$<COMPILE_LANGUAGE:CUDA>:--Werror=all-warnings -lineinfo --threads=2 -Xptxas=-warn-spills,-warn-lmem-usage
-    --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra,-Werror,-fvisibility=hidden>)
+    --expt-relaxed-constexpr -Xcompiler=-Wall,-Wextra,-Werror,-Wno-restrict,-fvisibility=hidden>)
 
 if(INGOT_SANITIZE)
   set(exclude_from_all EXCLUDE_FROM_ALL) # Sanitizers cannot look at a GPU, but they can at the emulator.
