@@ -33,7 +33,10 @@ internal static class DoctorCommand
             CheckMemory(findings);
             if (CheckKernels(findings))
             {
-                CheckComputation(findings);
+                foreach (Device device in Device.All)
+                {
+                    CheckComputation(findings, device);
+                }
             }
         }
 
@@ -148,39 +151,43 @@ internal static class DoctorCommand
     }
 
     // Whether the library also computes: the product of two small matrices, exact in fp32.
-    private static void CheckComputation(Findings findings)
+    private static void CheckComputation(Findings findings, Device device)
     {
         const int Size = 8;
+        string name = device.Index == 0 ? "computing" : "";
+        string where = device.Index == 0 ? "" : $" on {device}";
         try
         {
-            using var a = new DeviceBuffer(Device.Cpu, Size * Size * sizeof(float));
-            using var product = new DeviceBuffer(Device.Cpu, Size * Size * sizeof(float));
-            Span<float> values = a.Map<float>(0, Size * Size);
+            using var a = new DeviceBuffer(device, Size * Size * sizeof(float));
+            using var product = new DeviceBuffer(device, Size * Size * sizeof(float));
+            float[] values = new float[Size * Size];
             for (int i = 0; i < values.Length; i++)
             {
                 values[i] = i / Size == i % Size ? 2 : 0;
             }
 
+            a.Write<float>(values);
             var operand = new Operand(a, 0, DType.F32, Size, Size);
-            using var program = new NativeProgram(Device.Cpu,
+            using var program = new NativeProgram(device,
                 [new OpCall("matmul", [operand, operand, default, default, new Operand(product, 0, DType.F32, Size, Size)])]);
             program.Run();
-            Span<float> result = product.Map<float>(0, Size * Size);
+            float[] result = new float[Size * Size];
+            product.Read<float>(result);
             bool right = true;
             for (int i = 0; i < result.Length; i++)
             {
                 right &= result[i] == (i / Size == i % Size ? 4 : 0);
             }
 
-            findings.Add("computing", right ? "a small matmul is right" : "a small matmul is wrong");
+            findings.Add(name, $"a small matmul is {(right ? "right" : "wrong")}{where}");
             if (!right)
             {
-                findings.Fail("the native library computes wrongly on this machine: run its tests (./build.sh test), and report what fails");
+                findings.Fail("the native library computes wrongly{where} on this machine: run its tests (./build.sh test), and report what fails");
             }
         }
         catch (IngotException e)
         {
-            findings.Add("computing", "a small matmul failed");
+            findings.Add(name, $"a small matmul failed{where}");
             findings.Fail(e.Message);
         }
     }
