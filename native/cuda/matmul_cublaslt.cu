@@ -409,13 +409,16 @@ Key key_of(const ingot_kernel_call* call) {
 ChoiceFile file_of(int32_t device) {
     cudaDeviceProp properties{};
     check(cudaGetDeviceProperties(&properties, gpu(device).ordinal), "asking for the GPU's name");
-    return ChoiceFile(std::string("matmul ") + properties.name + " " + cublaslt().name);
+    return ChoiceFile(format("matmul %s %s", properties.name, cublaslt().name.c_str()));
 }
 
 /// The key as text, without the device's index: the file is of one kind of GPU.
 std::string text_of(const Key& key) {
     std::string text;
-    for (size_t i = 1; i < key.size(); i++) text += (i > 1 ? "," : "") + std::to_string(key[i]);
+    for (size_t i = 1; i < key.size(); i++) {
+        if (i > 1) text += ',';
+        text += std::to_string(key[i]);
+    }
     return text;
 }
 
