@@ -43,39 +43,6 @@ __global__ void __launch_bounds__(kMmaThreads) delta_kernel(Problem p, Operands 
     if (threadIdx.x % kWarp == 0) o.delta[row] = sum;
 }
 
-/// Which pairs of one sequence see each other. Positions are 32 bits, to leave registers to the sums.
-struct Mask {
-    int queries, length, offset, window;
-    bool causal;
-    const int32_t *query_segments, *key_segments;
-
-    __device__ Mask(const Problem& p, int64_t b)
-        : queries(static_cast<int>(p.queries)),
-          length(static_cast<int>(p.length(b))),
-          offset(length - queries),
-          window(static_cast<int>(p.window < INT32_MAX / 2 ? p.window : 0)),
-          causal(p.causal),
-          query_segments(p.query_segments ? p.query_segments + b * p.queries : nullptr),
-          key_segments(p.key_segments ? p.key_segments + b * p.keys : nullptr) {}
-    __device__ bool sees(int i, int j) const {
-        if (i >= queries || j >= length || (causal && j > i + offset) || (window > 0 && i + offset - j >= window))
-            return false;
-        return !key_segments || (key_segments[j] >= 0 && key_segments[j] == query_segments[i]);
-    }
-    /// Whether all pairs of queries i .. i + rows - 1 and keys j .. j + columns - 1 do.
-    __device__ bool all_see(int i, int rows, int j, int columns) const {
-        return i + rows <= queries && j + columns <= length && (!causal || j + columns - 1 <= i + offset) &&
-               (window == 0 || i + rows - 1 + offset - j < window) && !key_segments;
-    }
-    /// The queries begin <= i < end that see any of keys j .. j + columns - 1.
-    __device__ int2 queries_of(int j, int columns) const {
-        if (j >= length) return {0, 0};
-        const int last = min(j + columns, length) - 1;
-        const int end = window > 0 ? min(queries, last + window - offset) : queries;
-        return {causal ? max(j - offset, 0) : 0, end};
-    }
-};
-
 /// dK and dV of kBlock keys; of_k, of_v: which of the two, where registers do not hold both.
 template <int kWidth, bool fast, bool of_k, bool of_v>
 __global__ void __launch_bounds__(kMmaThreads) dk_dv_kernel(Problem p, Operands o) {
@@ -167,8 +134,7 @@ __global__ void __launch_bounds__(kMmaThreads) dq_kernel(Problem p, Operands o) 
     const int first = static_cast<int>(gridDim.x - 1 - blockIdx.x) * kBlock;
     const Mask mask(p, b);
     const int last = min(first + kBlock, mask.queries) - 1;
-    const int begin = static_cast<int>(p.visible(first, mask.length).begin);
-    const int end = static_cast<int>(p.visible(last, mask.length).end);
+    const int begin = mask.first_key(first), end = mask.end_of_keys(last);
     const int steps = begin < end ? (end - begin + kRows - 1) / kRows : 0;
     const int head_size = static_cast<int>(p.head_size);
     const float scale = p.scale * kLog2E;

@@ -13,16 +13,18 @@ namespace ingot::cuda::attention {
 namespace {
 
 constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
-constexpr int kBlockKeys = 64;
 
+/// Keys of a tile: fewer where a warp's sums fill its registers.
+template <int kWidth>
+constexpr int kBlockKeys = kWidth == 128 ? 32 : 64;
 /// Tiles of 16 queries of a warp: two share what is read of K and V, where registers allow it.
 template <int kWidth>
-constexpr int kTiles = kWidth <= 64 ? 2 : 1;
+constexpr int kTiles = kWidth <= 128 ? 2 : 1;
 template <int kWidth>
 constexpr int kBlockQueries = kMmaWarps * 16 * kTiles<kWidth>;
 
 template <int kWidth>
-constexpr size_t kShared = tile_bytes<kWidth>(kBlockQueries<kWidth> + 2 * kBlockKeys);
+constexpr size_t kShared = tile_bytes<kWidth>(kBlockQueries<kWidth> + 2 * kBlockKeys<kWidth>);
 
 struct Operands {
     Rows<const bf16> q, k, v;
@@ -32,32 +34,28 @@ struct Operands {
 
 /// What a thread knows of one of its rows.
 struct Row {
-    int64_t query;
-    KeyRange range;
-    int32_t segment;
     /// Greatest score so far, times log2 e; sum of the weights, over this thread's columns until the end.
     float max, sum;
 };
 
 template <int kWidth, bool fast>
 __global__ void __launch_bounds__(kMmaThreads) flash_mma_kernel(Problem p, Operands o) {
-    constexpr int kM = kTiles<kWidth>, kN = kBlockKeys / 8;
+    constexpr int kM = kTiles<kWidth>, kN = kBlockKeys<kWidth> / 8;
     bf16* const q_tile = reinterpret_cast<bf16*>(shared_memory());
     bf16* const k_tile = q_tile + kBlockQueries<kWidth> * kPitch<kWidth>;
-    bf16* const v_tile = k_tile + kBlockKeys * kPitch<kWidth>;
+    bf16* const v_tile = k_tile + kBlockKeys<kWidth> * kPitch<kWidth>;
     const int lane = static_cast<int>(threadIdx.x) % kWarp, g = lane / 4, t = lane % 4;
     const int warp_row = static_cast<int>(threadIdx.x) / kWarp * 16 * kM;
     const int64_t b = blockIdx.y / p.heads, h = blockIdx.y % p.heads, kv = h / p.group;
-    const int64_t first = int64_t{gridDim.x - 1 - blockIdx.x} * kBlockQueries<kWidth>;
-    const int64_t last = (first + kBlockQueries<kWidth> < p.queries ? first + kBlockQueries<kWidth> : p.queries) - 1;
-    const int64_t length = p.length(b);
-    const KeyRange of_first = p.visible(first, length), of_last = p.visible(last, length);
-    const int64_t begin = of_first.begin / kBlockKeys * kBlockKeys, end = of_last.end;
+    const int first = static_cast<int>(gridDim.x - 1 - blockIdx.x) * kBlockQueries<kWidth>;
+    const Mask mask(p, b);
+    const int last = min(first + kBlockQueries<kWidth>, mask.queries) - 1;
+    const int begin = mask.first_key(first) / kBlockKeys<kWidth> * kBlockKeys<kWidth>, end = mask.end_of_keys(last);
     const int head_size = static_cast<int>(p.head_size);
     const float scale = p.scale * kLog2E;
 
     load_tile<kWidth, kBlockQueries<kWidth>, fast>(q_tile, o.q, b, h, first, p.queries, head_size);
-    if (begin < end) load_tile<kWidth, kBlockKeys, fast>(k_tile, o.k, b, kv, begin, end, head_size);
+    if (begin < end) load_tile<kWidth, kBlockKeys<kWidth>, fast>(k_tile, o.k, b, kv, begin, end, head_size);
     cp_async_commit();
 
     Row rows[kM][2];
@@ -67,19 +65,15 @@ __global__ void __launch_bounds__(kMmaThreads) flash_mma_kernel(Problem p, Opera
 #pragma unroll
         for (int half = 0; half < 2; half++) {
             Row& row = rows[m][half];
-            row.query = first + warp_row + m * 16 + half * 8 + g;
-            const bool there = row.query < p.queries;
-            row.range = there ? p.visible(row.query, length) : KeyRange{0, 0};
-            row.segment = there && p.query_segments ? p.query_segments[b * p.queries + row.query] : 0;
             row.max = -INFINITY;
             row.sum = 0;
         }
     }
 
-    for (int64_t keys = begin; keys < end; keys += kBlockKeys) {
+    for (int keys = begin; keys < end; keys += kBlockKeys<kWidth>) {
         cp_async_wait<0>();
         __syncthreads();
-        load_tile<kWidth, kBlockKeys, fast>(v_tile, o.v, b, kv, keys, end, head_size);
+        load_tile<kWidth, kBlockKeys<kWidth>, fast>(v_tile, o.v, b, kv, keys, end, head_size);
         cp_async_commit();
 
         float s[kM][kN][4] = {};
@@ -101,27 +95,20 @@ __global__ void __launch_bounds__(kMmaThreads) flash_mma_kernel(Problem p, Opera
         }
         // K has been read by all; the next tile may come.
         __syncthreads();
-        const bool more = keys + kBlockKeys < end;
-        if (more) load_tile<kWidth, kBlockKeys, fast>(k_tile, o.k, b, kv, keys + kBlockKeys, end, head_size);
+        const bool more = keys + kBlockKeys<kWidth> < end;
+        if (more)
+            load_tile<kWidth, kBlockKeys<kWidth>, fast>(k_tile, o.k, b, kv, keys + kBlockKeys<kWidth>, end, head_size);
         cp_async_commit();
 
-        const bool masked = keys < of_last.begin || keys + kBlockKeys > of_first.end || p.key_segments;
-        if (masked) {
+        if (!mask.all_see(first, kBlockQueries<kWidth>, keys, kBlockKeys<kWidth>)) {
 #pragma unroll
-            for (int n = 0; n < kN; n++) {
+            for (int m = 0; m < kM; m++) {
 #pragma unroll
-                for (int column = 0; column < 2; column++) {
-                    const int64_t key = keys + n * 8 + t * 2 + column;
-                    const int32_t segment = p.key_segments && key < end ? p.key_segments[b * p.keys + key] : 0;
+                for (int n = 0; n < kN; n++) {
 #pragma unroll
-                    for (int m = 0; m < kM; m++) {
-#pragma unroll
-                        for (int half = 0; half < 2; half++) {
-                            const Row& row = rows[m][half];
-                            const bool sees = key >= row.range.begin && key < row.range.end &&
-                                              (!p.key_segments || (segment >= 0 && segment == row.segment));
-                            if (!sees) s[m][n][half * 2 + column] = -INFINITY;
-                        }
+                    for (int c = 0; c < 4; c++) {
+                        const int query = first + warp_row + m * 16 + c / 2 * 8 + g;
+                        if (!mask.sees(query, keys + n * 8 + t * 2 + c % 2)) s[m][n][c] = -INFINITY;
                     }
                 }
             }
@@ -191,8 +178,9 @@ __global__ void __launch_bounds__(kMmaThreads) flash_mma_kernel(Problem p, Opera
             row.sum += __shfl_xor_sync(0xffffffffu, row.sum, 1);
             row.sum += __shfl_xor_sync(0xffffffffu, row.sum, 2);
             factors[half] = row.sum == 0 ? 0 : 1 / row.sum;
-            if (o.lse && t == 0 && row.query < p.queries)
-                o.lse[blockIdx.y * p.queries + row.query] = row.sum == 0 ? -INFINITY : row.max * kLn2 + logf(row.sum);
+            const int query = first + warp_row + m * 16 + half * 8 + g;
+            if (o.lse && t == 0 && query < mask.queries)
+                o.lse[blockIdx.y * p.queries + query] = row.sum == 0 ? -INFINITY : row.max * kLn2 + logf(row.sum);
         }
         const int row = warp_row + m * 16;
         store_rows<kWidth, fast>(out[m], factors[0], factors[1], q_tile + row * kPitch<kWidth>, o.y, b, h, first + row,
