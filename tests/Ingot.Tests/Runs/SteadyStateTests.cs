@@ -28,7 +28,7 @@ public sealed class SteadyStateTests : RunTests
         // With everything that a run does now and then.
         Train(Tiny() with
         {
-            MaxSteps = 4000,
+            MaxSteps = 8000,
             LoggingSteps = 100,
             EvalSteps = 100,
             SaveSteps = 200,
@@ -37,9 +37,10 @@ public sealed class SteadyStateTests : RunTests
             SampleMaxNewTokens = 20,
         }, listener);
 
-        Assert.That(managed, Has.Count.EqualTo(4));
-        Assert.That(managed[3] - managed[0], Is.LessThan(200_000), string.Join(" ", managed));
-        Assert.That(resident[3] - resident[0], Is.LessThan(4L << 20), string.Join(" ", resident));
+        // In the first half the runtime still compiles what turns out to be used much.
+        Assert.That(managed, Has.Count.EqualTo(8));
+        Assert.That(managed[7] - managed[3], Is.LessThan(200_000), string.Join(" ", managed));
+        Assert.That(resident[7] - resident[3], Is.LessThan(4L << 20), string.Join(" ", resident));
     }
 
     [Test]
