@@ -158,7 +158,10 @@ struct Engine {
     static void entry() {
         Engine* e = eng;
 #if EMU_ASAN
-        __sanitizer_finish_switch_fiber(nullptr, &e->main.asan_bottom, &e->main.asan_size);
+        // Of the fibers only the first is entered from the thread itself, whose stack is wanted.
+        const bool first = !e->main.asan_bottom;
+        __sanitizer_finish_switch_fiber(nullptr, first ? &e->main.asan_bottom : nullptr,
+                                        first ? &e->main.asan_size : nullptr);
 #endif
         try {
             (*e->body)();
