@@ -23,7 +23,7 @@ __device__ __forceinline__ uint32_t smem_u32(const void* p) {
 #if defined(__CUDACC__)
     return static_cast<uint32_t>(__cvta_generic_to_shared(p));
 #else
-    return emu::to_shared(p);
+    return emulator::shared_offset(p);
 #endif
 }
 __device__ __forceinline__ float fast_exp2(float x) {
@@ -42,7 +42,7 @@ __device__ __forceinline__ void ldmatrix_x4(uint32_t (&r)[4], uint32_t saddr) {
                  : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
                  : "r"(saddr));
 #else
-    emu::ldmatrix_x4(r, saddr, false);
+    emulator::ldmatrix(r, 4, saddr, false);
 #endif
 }
 __device__ __forceinline__ void ldmatrix_x4_trans(uint32_t (&r)[4], uint32_t saddr) {
@@ -51,7 +51,7 @@ __device__ __forceinline__ void ldmatrix_x4_trans(uint32_t (&r)[4], uint32_t sad
                  : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
                  : "r"(saddr));
 #else
-    emu::ldmatrix_x4(r, saddr, true);
+    emulator::ldmatrix(r, 4, saddr, true);
 #endif
 }
 __device__ __forceinline__ void mma_m16n8k16_bf16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
@@ -61,7 +61,8 @@ __device__ __forceinline__ void mma_m16n8k16_bf16(float (&d)[4], const uint32_t 
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 #else
-    emu::mma_m16n8k16_bf16(d, a, b0, b1);
+    const uint32_t b[2] = {b0, b1};
+    emulator::mma_m16n8k16_bf16(d, a, b);
 #endif
 }
 __device__ __forceinline__ void cp_async16(uint32_t saddr, const void* g, bool pred) {
@@ -69,7 +70,7 @@ __device__ __forceinline__ void cp_async16(uint32_t saddr, const void* g, bool p
     int n = pred ? 16 : 0;
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(saddr), "l"(g), "r"(n));
 #else
-    emu::cp_async16(saddr, g, pred);
+    emulator::cp_async(saddr, g, 16, pred ? 16 : 0);
 #endif
 }
 /// The first `bytes` (0 to 16) of 16, then zeros.
@@ -77,14 +78,14 @@ __device__ __forceinline__ void cp_async16_some(uint32_t saddr, const void* g, i
 #if defined(__CUDACC__)
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(saddr), "l"(g), "r"(bytes));
 #else
-    emu::cp_async16_some(saddr, g, bytes);
+    emulator::cp_async(saddr, g, 16, bytes);
 #endif
 }
 __device__ __forceinline__ void cp_async_commit() {
 #if defined(__CUDACC__)
     asm volatile("cp.async.commit_group;");
 #else
-    emu::cp_async_commit();
+    emulator::cp_async_commit();
 #endif
 }
 template <int N>
@@ -92,7 +93,7 @@ __device__ __forceinline__ void cp_async_wait() {
 #if defined(__CUDACC__)
     asm volatile("cp.async.wait_group %0;" ::"n"(N));
 #else
-    emu::cp_async_wait(N);
+    emulator::cp_async_wait(N);
 #endif
 }
 // ---------------- Hopper ----------------
@@ -100,7 +101,7 @@ __device__ __forceinline__ void mbar_init(uint32_t bar, uint32_t count) {
 #if defined(__CUDACC__)
     asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(bar), "r"(count));
 #else
-    emu::mbar_init(bar, count);
+    emulator::mbarrier_init(bar, count);
 #endif
 }
 __device__ __forceinline__ void fence_mbar_init() {
@@ -113,14 +114,14 @@ __device__ __forceinline__ void mbar_expect_tx(uint32_t bar, uint32_t bytes) {
 #if defined(__CUDACC__)
     asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(bar), "r"(bytes));
 #else
-    emu::mbar_arrive(bar, int(bytes));
+    emulator::mbarrier_arrive(bar, bytes);
 #endif
 }
 __device__ __forceinline__ void mbar_arrive(uint32_t bar) {
 #if defined(__CUDACC__)
     asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(bar));
 #else
-    emu::mbar_arrive(bar, 0);
+    emulator::mbarrier_arrive(bar, 0);
 #endif
 }
 __device__ __forceinline__ void mbar_wait(uint32_t bar, uint32_t parity) {
@@ -131,7 +132,7 @@ __device__ __forceinline__ void mbar_wait(uint32_t bar, uint32_t parity) {
         "r"(parity)
         : "memory");
 #else
-    emu::mbar_wait(bar, parity);
+    emulator::mbarrier_wait(bar, parity);
 #endif
 }
 __device__ __forceinline__ void tma_load_2d(uint32_t dst, const CUtensorMap* m, int x, int y, uint32_t bar) {
@@ -142,21 +143,19 @@ __device__ __forceinline__ void tma_load_2d(uint32_t dst, const CUtensorMap* m, 
         "l"(m), "r"(x), "r"(y), "r"(bar)
         : "memory");
 #else
-    emu::tma2d(dst, m, x, y, bar);
+    emulator::tma_load(dst, m, {x, y}, 2, bar);
 #endif
 }
 __device__ __forceinline__ void wgmma_fence() {
 #if defined(__CUDACC__)
     asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
-#else
-    emu::wgmma_fence();
 #endif
 }
 __device__ __forceinline__ void wgmma_commit() {
 #if defined(__CUDACC__)
     asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
 #else
-    emu::wgmma_commit();
+    emulator::wgmma_commit();
 #endif
 }
 template <int N>
@@ -164,7 +163,7 @@ __device__ __forceinline__ void wgmma_wait() {
 #if defined(__CUDACC__)
     asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");
 #else
-    emu::wgmma_wait(N);
+    emulator::wgmma_wait(N);
 #endif
 }
 // K-major, 128-byte swizzle, 64 bf16 per row; tile base 1024-byte aligned
@@ -184,7 +183,7 @@ __device__ __forceinline__ void wgmma_m64n64k16_bf16(float (&d)[32], uint64_t da
           "+f"(d[25]), "+f"(d[26]), "+f"(d[27]), "+f"(d[28]), "+f"(d[29]), "+f"(d[30]), "+f"(d[31])
         : "l"(da), "l"(db), "r"(scale_d));
 #else
-    emu::wgmma_m64nNk16_bf16(d, 64, da, db, scale_d);
+    emulator::wgmma({d, 64, nullptr, da, db, scale_d != 0, true, true});
 #endif
 }
 template <int N>

@@ -16,6 +16,8 @@ class OnDevice : public testing::Test {
         const uint64_t bytes = values.size() * sizeof(float);
         expect_ok((pinned ? ingot_buffer_create_pinned : ingot_buffer_create)(device_, bytes, &handle), "create");
         expect_ok(ingot_buffer_write(handle, 0, values.data(), bytes, nullptr), "write");
+        // Other streams do not wait for the default one.
+        expect_ok(ingot_stream_synchronize(nullptr), "synchronize");
         buffers_.push_back(handle);
         return handle;
     }
