@@ -48,7 +48,7 @@ set_tests_properties(emulated.matmul_without_cublaslt PROPERTIES LABELS emulated
   FAIL_REGULAR_EXPRESSION SKIPPED)
 
 # The emulator itself, and each wrapper of an instruction.
-file(GLOB emulator_tests CONFIGURE_DEPENDS cuda/*_test.cpp)
+file(GLOB emulator_tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*_test.cpp)
 foreach(source IN LISTS emulator_tests)
   get_filename_component(name ${source} NAME_WE)
   add_executable(${name} ${source})
