@@ -337,7 +337,6 @@ TEST(AttentionCalls, LengthsMustFit) {
 }
 
 TEST(AttentionCalls, DecodeTakesAFewQueries) {
-    if (test_device_kind() != INGOT_DEVICE_CPU) GTEST_SKIP() << "a kernel of the CPU";
     const auto message = Problem(kPlain, INGOT_F32).forward().kernel("decode").fails(INGOT_ERROR_UNSUPPORTED);
     EXPECT_NE(message.find("100 queries, but it takes at most 4"), std::string::npos) << message;
 }
