@@ -105,19 +105,21 @@ struct Backward {
     bool bias;
 };
 
-/// kept: the block's shares fit into shared memory; else they grow in the workspace.
+/// kept: the block's shares fit into shared memory; else they grow in the workspace. In shared memory the elements k of
+/// all packs lie together, so that a warp's lanes meet different banks.
 template <typename T, int n, bool centered, bool kept>
 __global__ void __launch_bounds__(kMostThreads) norm_backward_kernel(Backward<T> a) {
     float* const scratch = reinterpret_cast<float*>(shared_memory());
     float* const shares = a.partial + blockIdx.x * 2 * a.columns;
     float* const dweight = kept ? scratch + 4 * kWarp : shares;
     float* const dbias = dweight + a.columns;
-    const int64_t step = int64_t{blockDim.x} * n, first = int64_t{threadIdx.x} * n;
+    const int64_t step = int64_t{blockDim.x} * n, first = int64_t{threadIdx.x} * n, packs = a.columns / n;
+    const auto place = [&](int64_t c, int k) { return kept ? k * packs + c / n : c + k; };
     for (int64_t c = first; c < a.columns; c += step) {
 #pragma unroll
         for (int k = 0; k < n; k++) {
-            dweight[c + k] = 0;
-            if (a.bias) dbias[c + k] = 0;
+            dweight[place(c, k)] = 0;
+            if (a.bias) dbias[place(c, k)] = 0;
         }
     }
     const int64_t begin = blockIdx.x * a.rows_per_block;
@@ -136,8 +138,8 @@ __global__ void __launch_bounds__(kMostThreads) norm_backward_kernel(Backward<T>
                 const float g = upstream * to_float(weight.at[k]);
                 if (centered) g_sum += g;
                 g_xhat_sum += g * xhat;
-                dweight[c + k] += upstream * xhat;
-                if (a.bias) dbias[c + k] += upstream;
+                dweight[place(c, k)] += upstream * xhat;
+                if (a.bias) dbias[place(c, k)] += upstream;
             }
         }
         // Two rows in turn use one half of the scratch each: a row's sums are still being read when the next begins.
@@ -163,8 +165,8 @@ __global__ void __launch_bounds__(kMostThreads) norm_backward_kernel(Backward<T>
         for (int64_t c = first; c < a.columns; c += step) {
 #pragma unroll
             for (int k = 0; k < n; k++) {
-                shares[c + k] = dweight[c + k];
-                if (a.bias) shares[a.columns + c + k] = dbias[c + k];
+                shares[c + k] = dweight[place(c, k)];
+                if (a.bias) shares[a.columns + c + k] = dbias[place(c, k)];
             }
         }
     }
