@@ -6,11 +6,11 @@
 
 namespace ingot::cuda {
 
-inline constexpr int kColumnThreads = 256;
+inline constexpr int kColumnThreads = 1024;
 inline constexpr int kColumnWarps = kColumnThreads / kWarp;
 
 /// y[c] (+)= sum over b of partial[b stride + c]: a warp's lanes take neighbouring columns, the warps take partial sums
-/// in turn.
+/// in turn. Blocks are few, so each has as many warps and loads in flight as it can.
 inline __global__ void __launch_bounds__(kColumnThreads)
     add_columns_kernel(int64_t partials, int64_t columns, int64_t stride, bool accumulate, const float* partial,
                        float* y) {
@@ -19,7 +19,7 @@ inline __global__ void __launch_bounds__(kColumnThreads)
     const int64_t column = int64_t{blockIdx.x} * kWarp + lane;
     double sum = 0;
     if (column < columns) {
-#pragma unroll 4
+#pragma unroll 8
         for (int64_t b = warp; b < partials; b += kColumnWarps) sum += partial[b * stride + column];
     }
     sums[warp * kWarp + lane] = sum;
