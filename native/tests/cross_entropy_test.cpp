@@ -39,7 +39,8 @@ Expected reference(const Tensor& logits, const std::vector<double>& targets, dou
 
 TEST(CrossEntropy, LossAndGradientMatchDouble) {
     for (const int32_t dtype : kDtypes) {
-        for (const Shape& shape : {Shape{1, 1}, Shape{3, 2}, Shape{5, 65}, Shape{9, 4096}, Shape{7, 10007}}) {
+        for (const Shape& shape :
+             {Shape{1, 1}, Shape{3, 2}, Shape{5, 65}, Shape{9, 4096}, Shape{7, 10007}, Shape{2, 50257}}) {
             for (const double smoothing : {0.0, 0.1}) {
                 for (const int64_t gap : {0, 7}) {
                     Random random(1);
