@@ -99,27 +99,27 @@ __device__ __forceinline__ void cp_async_wait() {
 // ---------------- Hopper ----------------
 __device__ __forceinline__ void mbar_init(uint32_t bar, uint32_t count) {
 #if defined(__CUDACC__)
-    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(bar), "r"(count));
+    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(bar), "r"(count) : "memory");
 #else
     emulator::mbarrier_init(bar, count);
 #endif
 }
 __device__ __forceinline__ void fence_mbar_init() {
 #if defined(__CUDACC__)
-    asm volatile("fence.mbarrier_init.release.cluster;");
-    asm volatile("fence.proxy.async.shared::cta;");
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 #endif
 }
 __device__ __forceinline__ void mbar_expect_tx(uint32_t bar, uint32_t bytes) {
 #if defined(__CUDACC__)
-    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(bar), "r"(bytes));
+    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(bar), "r"(bytes) : "memory");
 #else
     emulator::mbarrier_arrive(bar, bytes);
 #endif
 }
 __device__ __forceinline__ void mbar_arrive(uint32_t bar) {
 #if defined(__CUDACC__)
-    asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(bar));
+    asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(bar) : "memory");
 #else
     emulator::mbarrier_arrive(bar, 0);
 #endif

@@ -47,7 +47,7 @@ set_tests_properties(emulated.matmul_without_cublaslt PROPERTIES LABELS emulated
   "INGOT_TEST_DEVICE=1;INGOT_CUDA_MODULE=$<TARGET_FILE:ingot_cuda_emulated>;INGOT_CUBLASLT=libnot_there.so"
   FAIL_REGULAR_EXPRESSION SKIPPED)
 
-# The emulator itself, and each wrapper of an instruction.
+# The emulator itself, and what of the backend runs on the host.
 file(GLOB emulator_tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*_test.cpp)
 foreach(source IN LISTS emulator_tests)
   get_filename_component(name ${source} NAME_WE)

@@ -10,8 +10,8 @@ namespace {
 class ChoiceFileTest : public testing::Test {
    protected:
     void SetUp() override {
-        char pattern[] = "/tmp/ingot-choices-XXXXXX";
-        ASSERT_NE(mkdtemp(pattern), nullptr);
+        std::string pattern = testing::TempDir() + "ingot-choices-XXXXXX";
+        ASSERT_NE(mkdtemp(pattern.data()), nullptr);
         folder_ = pattern;
         use(folder_ / "made/when/needed");
     }
