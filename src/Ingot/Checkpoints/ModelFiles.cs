@@ -34,29 +34,33 @@ public static class ModelFiles
     public static string ConfigText(ModelConfig model) => model.ToJson().ToJsonString(Indented);
 
     /// <summary>
-    /// Fills one of a store's fp32 buffers from a file that must hold exactly its parameters, in F32 or BF16.
+    /// Fills one of a store's fp32 buffers from a file that must hold exactly its parameters, in F32, F16 or BF16.
     /// </summary>
     /// <exception cref="InvalidDataException">A tensor is missing, too much, or of another shape or dtype; the message names it.</exception>
-    public static void Load(SafetensorsFile file, ParameterStore store, DeviceBuffer buffer, string prefix = "")
+    public static void Load(SafetensorsFile file, ParameterStore store, DeviceBuffer buffer, string prefix = "") =>
+        Load(file.Path, file.Tensors, store, buffer, prefix);
+
+    private static void Load(string path, IEnumerable<SafetensorsTensor> tensors, ParameterStore store, DeviceBuffer buffer, string prefix)
     {
+        var found = tensors.Where(t => t.Name.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(t => t.Name);
         var wanted = store.Parameters.ToDictionary(p => prefix + p.Name);
-        foreach (var tensor in file.Tensors.Where(t => t.Name.StartsWith(prefix, StringComparison.Ordinal)))
+        foreach (var name in found.Keys)
         {
-            if (!wanted.ContainsKey(tensor.Name))
-                throw new InvalidDataException($"{file.Path} has a tensor '{tensor.Name}' that the model of its config.json does not have");
+            if (!wanted.ContainsKey(name))
+                throw new InvalidDataException($"{path} has a tensor '{name}' that the model of its config.json does not have");
         }
 
         foreach (var (name, p) in wanted)
         {
-            if (!file.TryGet(name, out var tensor))
-                throw new InvalidDataException($"{file.Path} lacks the tensor '{name}', which the model of its config.json has");
+            if (!found.TryGetValue(name, out var tensor))
+                throw new InvalidDataException($"{path} lacks the tensor '{name}', which the model of its config.json has");
             if (!tensor.Shape.SequenceEqual(p.Shape))
             {
-                throw new InvalidDataException($"{file.Path}: tensor '{name}' has the shape [{string.Join(", ", tensor.Shape)}], "
+                throw new InvalidDataException($"{path}: tensor '{name}' has the shape [{string.Join(", ", tensor.Shape)}], "
                     + $"the model of its config.json [{string.Join(", ", p.Shape)}]");
             }
 
-            Fill(file, tensor, buffer, store.OffsetOf(p.Name) * 4);
+            Fill(path, tensor, buffer, store.OffsetOf(p.Name) * 4);
         }
     }
 
@@ -66,11 +70,11 @@ public static class ModelFiles
     public static (ModelConfig Model, ParameterStore Parameters) LoadModel(string folder, Device device, DType computeType, bool training)
     {
         var model = LoadConfig(folder);
-        using var file = SafetensorsFile.Open(Path.Combine(folder, WeightsName));
+        using var weights = ModelWeights.Open(folder);
         var store = new ParameterStore(device, model.DeclareParameters(), computeType, training);
         try
         {
-            Load(file, store, store.Master);
+            Load(weights.Path, weights.Tensors, store, store.Master, prefix: "");
             store.RefreshCompute();
             return (model, store);
         }
@@ -103,12 +107,12 @@ public static class ModelFiles
         }
     }
 
-    private static void Fill(SafetensorsFile file, SafetensorsTensor tensor, DeviceBuffer buffer, long offset)
+    private static void Fill(string path, SafetensorsTensor tensor, DeviceBuffer buffer, long offset)
     {
         const int Chunk = 1 << 20;
         var elements = tensor.Length / (tensor.Dtype.Bits() / 8);
         var floats = new float[Math.Min(elements, Chunk)];
-        var halves = tensor.Dtype == SafetensorsDtype.BF16 ? new ushort[floats.Length] : [];
+        var halves = tensor.Dtype is SafetensorsDtype.BF16 or SafetensorsDtype.F16 ? new ushort[floats.Length] : [];
         for (var done = 0L; done < elements; done += floats.Length)
         {
             var part = floats.AsSpan(0, (int)Math.Min(floats.Length, elements - done));
@@ -122,8 +126,14 @@ public static class ModelFiles
                     for (var i = 0; i < part.Length; i++)
                         part[i] = BitConverter.UInt32BitsToSingle((uint)halves[i] << 16);
                     break;
+                case SafetensorsDtype.F16:
+                    tensor.CopyTo(done * 2, MemoryMarshal.AsBytes(halves.AsSpan(0, part.Length)));
+                    for (var i = 0; i < part.Length; i++)
+                        part[i] = (float)BitConverter.UInt16BitsToHalf(halves[i]);
+                    break;
                 default:
-                    throw new InvalidDataException($"{file.Path}: tensor '{tensor.Name}' is {tensor.Dtype.FileName()}; F32 and BF16 can be loaded");
+                    throw new InvalidDataException(
+                        $"{path}: tensor '{tensor.Name}' is {tensor.Dtype.FileName()}; F32, F16 and BF16 can be loaded");
             }
 
             buffer.Write<float>(part, offset + (done * 4));
