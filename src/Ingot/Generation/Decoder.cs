@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Ingot.Bindings;
 using Ingot.Graphs;
 using Ingot.Graphs.Ops;
@@ -11,6 +12,9 @@ namespace Ingot.Generation;
 /// </summary>
 public sealed class Decoder : IDisposable
 {
+    // The cheapest draw, for runs whose logits only are wanted; it refuses logits that are not finite.
+    private static readonly GenerationOptions Greedy = new() { Temperature = 0 };
+
     private readonly ModelConfig _model;
     private readonly ParameterStore _parameters;
     private readonly int _capacity;
@@ -34,6 +38,8 @@ public sealed class Decoder : IDisposable
         ArgumentOutOfRangeException.ThrowIfZero(prompt.Count, nameof(prompt));
         options.Validate();
         var context = prompt.Skip(Math.Max(0, prompt.Count - _capacity)).ToList();
+        var onHost = HostSampler.IsNeeded(options);
+        List<int> all = onHost ? [.. prompt] : [];
         var cached = 0;
         for (var i = 0; i < options.MaxNewTokens; i++)
         {
@@ -43,11 +49,13 @@ public sealed class Decoder : IDisposable
                 cached = 0;
             }
 
-            var token = Step(context, cached, options, i);
+            var token = onHost ? StepOnHost(context, cached, all, prompt.Count, options, i) : Step(context, cached, options, i);
             cached = context.Count;
             if (token == stop)
                 yield break;
             context.Add(token);
+            if (onHost)
+                all.Add(token);
             yield return token;
         }
     }
@@ -58,7 +66,7 @@ public sealed class Decoder : IDisposable
     /// <summary>The same when the cache holds the first <paramref name="cached"/> tokens already: all but the last, or none.</summary>
     internal float[] Logits(IReadOnlyList<int> tokens, int cached)
     {
-        Run(tokens, cached, new GenerationOptions(), 0);
+        Run(tokens, cached, Greedy, 0);
         var logits = new float[_model.VocabularySize];
         ProgramFor(tokens.Count - cached).Get<float>("logits", logits);
         return logits;
@@ -78,6 +86,10 @@ public sealed class Decoder : IDisposable
         Run(context, cached, options, number);
         return ProgramFor(context.Count - cached).Get<int>("ids");
     }
+
+    /// <summary>The same from logits on the host; <paramref name="all"/> has the tokens that the context has lost, too.</summary>
+    private int StepOnHost(List<int> context, int cached, List<int> all, int promptLength, GenerationOptions options, long number) =>
+        HostSampler.Next(Logits(context, cached), CollectionsMarshal.AsSpan(all), promptLength, options, number);
 
     /// <summary>Runs the tokens that the cache does not hold yet.</summary>
     private void Run(IReadOnlyList<int> context, int cached, GenerationOptions options, long number)

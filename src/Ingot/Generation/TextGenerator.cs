@@ -49,7 +49,10 @@ public sealed class TextGenerator : IDisposable
         return new TextGenerator(model, parameters, tokenizer);
     }
 
-    /// <summary>What the model writes after <paramref name="prompt"/>, piece by piece, without the prompt.</summary>
+    /// <summary>
+    /// What the model writes after <paramref name="prompt"/>, piece by piece, without the prompt, and up to the first of
+    /// <see cref="GenerationOptions.Stop"/>.
+    /// </summary>
     public IEnumerable<string> Stream(string prompt, GenerationOptions options, CancellationToken cancellationToken = default) =>
         Write(_decoder, Tokenizer, prompt, options, cancellationToken);
 
@@ -62,6 +65,31 @@ public sealed class TextGenerator : IDisposable
 
     internal static IEnumerable<string> Write(Decoder decoder, Tokenizer tokenizer, string prompt, GenerationOptions options,
         CancellationToken cancellationToken = default)
+    {
+        options.Validate();
+        var pieces = Pieces(decoder, tokenizer, prompt, options, cancellationToken);
+        return options.Stop.Count > 0 ? UpTo(options.Stop, pieces) : pieces;
+    }
+
+    private static IEnumerable<string> UpTo(IReadOnlyList<string> stop, IEnumerable<string> pieces)
+    {
+        var stops = new StopStrings(stop);
+        foreach (var piece in pieces)
+        {
+            var text = stops.Append(piece);
+            if (text.Length > 0)
+                yield return text;
+            if (stops.Found)
+                yield break;
+        }
+
+        var rest = stops.Finish();
+        if (rest.Length > 0)
+            yield return rest;
+    }
+
+    private static IEnumerable<string> Pieces(Decoder decoder, Tokenizer tokenizer, string prompt, GenerationOptions options,
+        CancellationToken cancellationToken)
     {
         var ids = tokenizer.Encode(prompt);
         if (ids.Length == 0)

@@ -29,11 +29,28 @@ internal static class GenerateCommand
         Option<double> topP =
             NumberOption.Create("topP", "Draw among the likeliest tokens that together have this probability; 1 for all.", defaults.TopP);
         Option<double> minP = NumberOption.Create("minP", "Leave out tokens less likely than this share of the likeliest.", defaults.MinP);
+        Option<double> typicalP = NumberOption.Create(
+            "typicalP", "Draw among the tokens of the most typical likelihood that together have this probability; 1 for all.", defaults.TypicalP);
+        Option<double> repetitionPenalty = NumberOption.Create(
+            "repetitionPenalty", "Makes tokens of prompt and text less likely, above 1; 1 for none.", defaults.RepetitionPenalty);
+        Option<double> presencePenalty = NumberOption.Create(
+            "presencePenalty", "Is taken from the logits of tokens that were written; 0 for none.", defaults.PresencePenalty);
+        Option<double> frequencyPenalty = NumberOption.Create(
+            "frequencyPenalty", "Is taken from a token's logit for each time it was written; 0 for none.", defaults.FrequencyPenalty);
+        Option<int> noRepeatNgramSize = NumberOption.Create(
+            "noRepeatNgramSize", "No sequence of so many tokens comes twice; 0 for no such limit.", defaults.NoRepeatNgramSize);
+        var stop = new Option<string[]>("--stop")
+        {
+            Description = "Strings at which the text ends; they are not written.",
+            HelpName = "text",
+            AllowMultipleArgumentsPerToken = true,
+        };
         Option<string> device = DeviceOption.Create();
         Option<long> seed = NumberOption.Create("seed", "Seed of the draws; the same seed writes the same text.", defaults.Seed);
         var command = new Command("generate", "Let a trained model continue a text.")
         {
-            model, prompt, maxNewTokens, temperature, topK, topP, minP, seed, device,
+            model, prompt, maxNewTokens, temperature, topK, topP, minP, typicalP, repetitionPenalty, presencePenalty,
+            frequencyPenalty, noRepeatNgramSize, stop, seed, device,
         };
         command.SetAction(result => Run(
             result.GetRequiredValue(model),
@@ -45,12 +62,19 @@ internal static class GenerateCommand
                 TopK = result.GetValue(topK),
                 TopP = result.GetValue(topP),
                 MinP = result.GetValue(minP),
+                TypicalP = result.GetValue(typicalP),
+                RepetitionPenalty = result.GetValue(repetitionPenalty),
+                PresencePenalty = result.GetValue(presencePenalty),
+                FrequencyPenalty = result.GetValue(frequencyPenalty),
+                NoRepeatNgramSize = result.GetValue(noRepeatNgramSize),
+                Stop = result.GetValue(stop) ?? [],
                 Seed = result.GetValue(seed),
             },
             result.GetRequiredValue(device)));
         HelpPage.Describe(command, """
             ingot generate --model runs/jargon --prompt "hacker: n."
             ingot generate --model runs/jargon/checkpoints/step-00001000 --prompt "" --temperature 0.6 --maxNewTokens 500
+            ingot generate --model runs/jargon --prompt "hacker: n." --repetitionPenalty 1.1 --stop ":" "See also"
             echo "Once upon a time" | ingot generate --model runs/jargon
             """);
         return command;

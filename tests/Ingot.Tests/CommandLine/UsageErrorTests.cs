@@ -28,6 +28,8 @@ public sealed class UsageErrorTests : FolderTests
     [TestCase("bench step --batch many", "error: --batch is \"many\", but must be a whole number")]
     [TestCase("kernels matmull", "error: there is no op \"matmull\": did you mean matmul?")]
     [TestCase("generate --model nowhere --topP 2", "error: --topP is 2; it must be above 0 and at most 1")]
+    [TestCase("generate --model nowhere --repetitionPenalty 0", "error: --repetitionPenalty is 0; it must be from 0.01 to 100, 1 for none")]
+    [TestCase("generate --model nowhere --noRepeatNgramSize two", "error: --noRepeatNgramSize is \"two\", but must be a whole number")]
     public void CommandLineIsWrong(string arguments, string expected)
     {
         IngotProcess.Result result = IngotProcess.Run(arguments, Folder);
