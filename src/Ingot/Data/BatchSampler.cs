@@ -1,7 +1,7 @@
 namespace Ingot.Data;
 
 /// <summary>
-/// Takes training sequences (windows of consecutive tokens, across documents) from a token file. Which ones is a pure function of seed and
+/// Takes training sequences (windows of consecutive tokens) from a token file, across documents or with these kept apart. Which ones is a pure function of seed and
 /// position, so the order is the same on every machine and a run can go on exactly where it stopped.
 /// <para>
 /// By epoch, the tokens are cut into consecutive windows, and each epoch takes each once, shuffled; a last one that is not full is
@@ -12,7 +12,7 @@ namespace Ingot.Data;
 public sealed class BatchSampler : IBatchSource
 {
     private readonly TokenFile _tokens;
-    private readonly int[] _window;
+    private readonly TokenWindows _windows;
     private DataSampling _sampling;
     private ulong _seed;
     private long _epoch;
@@ -25,8 +25,12 @@ public sealed class BatchSampler : IBatchSource
     /// <param name="sequenceLength">Tokens in a sequence, at least 1.</param>
     /// <param name="sampling">How windows are chosen.</param>
     /// <param name="seed">Decides the order.</param>
+    /// <param name="documentMask">
+    /// Whether documents are segments that do not see each other; otherwise a row is one sequence, whatever it is from.
+    /// </param>
     /// <exception cref="InvalidDataException">The data is shorter than one sequence and the token after it.</exception>
-    public BatchSampler(TokenFile tokens, int batchSize, int sequenceLength, DataSampling sampling, ulong seed)
+    public BatchSampler(
+        TokenFile tokens, int batchSize, int sequenceLength, DataSampling sampling, ulong seed, bool documentMask = false)
     {
         ArgumentNullException.ThrowIfNull(tokens);
         BatchShape.Check(batchSize, sequenceLength);
@@ -40,7 +44,8 @@ public sealed class BatchSampler : IBatchSource
         _tokens = tokens;
         BatchSize = batchSize;
         SequenceLength = sequenceLength;
-        _window = new int[sequenceLength + 1];
+        HasSegments = documentMask;
+        _windows = new TokenWindows(tokens, sequenceLength, documentMask);
         _sampling = sampling;
         _seed = seed;
         _order = OrderOf(epoch: 0);
@@ -51,6 +56,16 @@ public sealed class BatchSampler : IBatchSource
 
     /// <inheritdoc/>
     public int SequenceLength { get; }
+
+    /// <inheritdoc/>
+    public bool HasSegments { get; }
+
+    /// <inheritdoc/>
+    /// <remarks>A batch may hold the last windows of one epoch and the first of the next, so this need not be a whole number.</remarks>
+    public double BatchesPerEpoch => (double)WindowsPerEpoch / BatchSize;
+
+    /// <inheritdoc/>
+    public double Epochs => _epoch + ((double)_index / WindowsPerEpoch);
 
     /// <summary>How many windows there are in an epoch; as many cover the data once also with random offsets.</summary>
     public long WindowsPerEpoch => (_tokens.TokenCount - 1) / SequenceLength;
@@ -91,14 +106,13 @@ public sealed class BatchSampler : IBatchSource
     }
 
     /// <inheritdoc/>
-    public void Next(Span<int> inputs, Span<int> targets)
+    public void Next(Batch batch)
     {
-        BatchShape.Check(this, inputs, targets);
+        BatchShape.Check(batch, this);
+        batch.Clear(SequenceLength);
         for (var row = 0; row < BatchSize; row++)
         {
-            _tokens.Read(NextStart(), _window);
-            _window.AsSpan(0, SequenceLength).CopyTo(inputs[(row * SequenceLength)..]);
-            _window.AsSpan(1, SequenceLength).CopyTo(targets[(row * SequenceLength)..]);
+            _windows.Fill(batch, row, NextStart(), SequenceLength);
         }
     }
 

@@ -11,18 +11,19 @@ internal static class BatchShape
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)batchSize * (sequenceLength + 1L), Array.MaxLength, nameof(batchSize));
     }
 
-    /// <summary>Both spans of the source's batch size.</summary>
-    public static void Check(IBatchSource source, ReadOnlySpan<int> inputs, ReadOnlySpan<int> targets) =>
-        Check(source.BatchSize, source.SequenceLength, inputs, targets);
-
-    /// <summary>Both spans of the size of a batch.</summary>
-    public static void Check(int batchSize, int sequenceLength, ReadOnlySpan<int> inputs, ReadOnlySpan<int> targets)
+    /// <summary>The batch of the form that a source fills.</summary>
+    public static void Check(Batch batch, int batchSize, int sequenceLength, bool hasSegments)
     {
-        var size = batchSize * sequenceLength;
-        if (inputs.Length != size || targets.Length != size)
+        ArgumentNullException.ThrowIfNull(batch);
+        if (batch.Rows != batchSize || batch.MostLength != sequenceLength || batch.HasSegments != hasSegments)
         {
             throw new ArgumentException(
-                $"Inputs and targets take [{batchSize}, {sequenceLength}] = {size} tokens each, not {inputs.Length} and {targets.Length}.");
+                $"The batch is for [{batch.Rows}, {batch.MostLength}] {With(batch.HasSegments)} segments; this source fills "
+                + $"[{batchSize}, {sequenceLength}] {With(hasSegments)}. Take one from NewBatch().");
         }
+
+        static string With(bool segments) => segments ? "with" : "without";
     }
+
+    public static void Check(Batch batch, IBatchSource source) => Check(batch, source.BatchSize, source.SequenceLength, source.HasSegments);
 }

@@ -4,19 +4,18 @@ namespace Ingot.Data;
 /// All of a token file, in order, in batches: consecutive windows, of which the last is filled up. Every token but the first is a target
 /// exactly once.
 /// </summary>
-public sealed class EvaluationBatches
+public sealed class EvaluationBatches : IEvaluationSource
 {
     private readonly TokenFile _tokens;
-    private readonly int[] _window;
-    private readonly int _ignoreIndex;
+    private readonly TokenWindows _windows;
 
     /// <summary>Prepares to read.</summary>
     /// <param name="tokens">The data, which the caller keeps open as long as this is used.</param>
     /// <param name="batchSize">Sequences in a batch, at least 1.</param>
     /// <param name="sequenceLength">Tokens in a sequence, at least 1.</param>
-    /// <param name="ignoreIndex">The target at places that hold no token; the loss leaves it out.</param>
+    /// <param name="documentMask">Whether documents are kept apart; then the last token of each has no target.</param>
     /// <exception cref="InvalidDataException">There are not even two tokens.</exception>
-    public EvaluationBatches(TokenFile tokens, int batchSize, int sequenceLength, int ignoreIndex = -100)
+    public EvaluationBatches(TokenFile tokens, int batchSize, int sequenceLength, bool documentMask = false)
     {
         ArgumentNullException.ThrowIfNull(tokens);
         BatchShape.Check(batchSize, sequenceLength);
@@ -25,51 +24,40 @@ public sealed class EvaluationBatches
             throw new InvalidDataException($"{tokens.Path}: with {tokens.TokenCount} tokens there is nothing to predict. Take more text.");
         }
 
-        _tokens = tokens;
-        BatchSize = batchSize;
-        SequenceLength = sequenceLength;
-        _ignoreIndex = ignoreIndex;
-        _window = new int[sequenceLength + 1];
+        (_tokens, BatchSize, SequenceLength, HasSegments) = (tokens, batchSize, sequenceLength, documentMask);
+        _windows = new TokenWindows(tokens, sequenceLength, documentMask);
     }
 
-    /// <summary>Sequences in a batch.</summary>
+    /// <inheritdoc/>
     public int BatchSize { get; }
 
-    /// <summary>Tokens in a sequence.</summary>
+    /// <inheritdoc/>
     public int SequenceLength { get; }
 
-    /// <summary>How many batches there are.</summary>
-    public long Count => DivideUp(TargetCount, (long)BatchSize * SequenceLength);
+    /// <inheritdoc/>
+    public bool HasSegments { get; }
 
-    /// <summary>How many targets all batches hold.</summary>
-    public long TargetCount => _tokens.TokenCount - 1;
+    /// <inheritdoc/>
+    public long Count => DivideUp(Places, (long)BatchSize * SequenceLength);
 
-    /// <summary>Fills in a batch.</summary>
-    /// <param name="batch">Its number, from 0 to <see cref="Count"/> − 1.</param>
-    /// <param name="inputs">Takes the tokens, [<see cref="BatchSize"/>, <see cref="SequenceLength"/>]; 0 where there is none.</param>
-    /// <param name="targets">Takes the tokens that follow, or the index that is ignored; the same shape.</param>
-    /// <returns>How many targets count.</returns>
-    /// <exception cref="ArgumentException">A span has another size, or there is no such batch.</exception>
-    public int Read(long batch, Span<int> inputs, Span<int> targets)
+    // Tokens that another follows.
+    private long Places => _tokens.TokenCount - 1;
+
+    /// <inheritdoc/>
+    public int Read(long number, Batch batch)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(batch);
-        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(batch, Count);
-        BatchShape.Check(BatchSize, SequenceLength, inputs, targets);
-        inputs.Clear();
-        targets.Fill(_ignoreIndex);
-
+        ArgumentOutOfRangeException.ThrowIfNegative(number);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(number, Count);
+        BatchShape.Check(batch, BatchSize, SequenceLength, HasSegments);
+        batch.Clear(SequenceLength);
         var counted = 0;
         for (var row = 0; row < BatchSize; row++)
         {
-            var start = ((batch * BatchSize) + row) * SequenceLength;
-            var length = (int)Math.Clamp(TargetCount - start, 0, SequenceLength);
+            var start = ((number * BatchSize) + row) * SequenceLength;
+            var length = (int)Math.Clamp(Places - start, 0, SequenceLength);
             if (length > 0)
             {
-                var window = _window.AsSpan(0, length + 1);
-                _tokens.Read(start, window);
-                window[..length].CopyTo(inputs[(row * SequenceLength)..]);
-                window[1..].CopyTo(targets[(row * SequenceLength)..]);
-                counted += length;
+                counted += _windows.Fill(batch, row, start, length);
             }
         }
 

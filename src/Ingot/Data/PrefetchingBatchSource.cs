@@ -8,13 +8,13 @@ namespace Ingot.Data;
 /// </summary>
 public sealed class PrefetchingBatchSource : IBatchSource, IDisposable
 {
-    private sealed class Slot(int size, BatchPosition position)
+    private sealed class Slot(Batch batch)
     {
-        public int[] Inputs { get; } = new int[size];
+        public Batch Batch { get; } = batch;
 
-        public int[] Targets { get; } = new int[size];
+        public BatchPosition After { get; set; }
 
-        public BatchPosition After { get; set; } = position;
+        public double Epochs { get; set; }
     }
 
     private readonly IBatchSource _source;
@@ -36,10 +36,10 @@ public sealed class PrefetchingBatchSource : IBatchSource, IDisposable
         ArgumentNullException.ThrowIfNull(source);
         ArgumentOutOfRangeException.ThrowIfLessThan(depth, 1);
         _source = source;
-        Position = source.Position;
-        BatchSize = source.BatchSize;
-        SequenceLength = source.SequenceLength;
-        _ring = [.. Enumerable.Range(0, depth).Select(_ => new Slot(BatchSize * SequenceLength, Position))];
+        (Position, Epochs) = (source.Position, source.Epochs);
+        (BatchSize, SequenceLength, HasSegments) = (source.BatchSize, source.SequenceLength, source.HasSegments);
+        BatchesPerEpoch = source.BatchesPerEpoch;
+        _ring = [.. Enumerable.Range(0, depth).Select(_ => new Slot(source.NewBatch()))];
         _thread = new Thread(ReadAhead) { IsBackground = true, Name = "Ingot batches" };
         _thread.Start();
     }
@@ -51,14 +51,23 @@ public sealed class PrefetchingBatchSource : IBatchSource, IDisposable
     public int SequenceLength { get; }
 
     /// <inheritdoc/>
+    public bool HasSegments { get; }
+
+    /// <inheritdoc/>
+    public double BatchesPerEpoch { get; }
+
+    /// <inheritdoc/>
+    public double Epochs { get; private set; }
+
+    /// <inheritdoc/>
     /// <remarks>It belongs to the batch that was handed out last, however far the thread has read ahead.</remarks>
     public BatchPosition Position { get; private set; }
 
     /// <inheritdoc/>
     /// <remarks>What went wrong on the thread comes out here, after the batches that were read before it.</remarks>
-    public void Next(Span<int> inputs, Span<int> targets)
+    public void Next(Batch batch)
     {
-        BatchShape.Check(this, inputs, targets);
+        BatchShape.Check(batch, this);
         Slot slot;
         lock (_gate)
         {
@@ -76,9 +85,8 @@ public sealed class PrefetchingBatchSource : IBatchSource, IDisposable
             slot = _ring[_first];
         }
 
-        slot.Inputs.CopyTo(inputs);
-        slot.Targets.CopyTo(targets);
-        Position = slot.After;
+        batch.CopyFrom(slot.Batch);
+        (Position, Epochs) = (slot.After, slot.Epochs);
         lock (_gate)
         {
             _first = (_first + 1) % _ring.Length;
@@ -121,8 +129,8 @@ public sealed class PrefetchingBatchSource : IBatchSource, IDisposable
                     slot = _ring[(_first + _count) % _ring.Length];
                 }
 
-                _source.Next(slot.Inputs, slot.Targets);
-                slot.After = _source.Position;
+                _source.Next(slot.Batch);
+                (slot.After, slot.Epochs) = (_source.Position, _source.Epochs);
                 lock (_gate)
                 {
                     _count++;

@@ -158,6 +158,22 @@ public sealed unsafe class TokenFile : IDisposable
         return _view.ReadInt64(_header.DocumentsOffset + (sizeof(long) * document));
     }
 
+    /// <summary>The first document that begins at a token or behind it; <see cref="DocumentCount"/> if there is none.</summary>
+    public long FirstDocumentFrom(long token)
+    {
+        var (low, high) = (0L, DocumentCount);
+        while (low < high)
+        {
+            var middle = low + ((high - low) / 2);
+            if (DocumentStart(middle) < token)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+
+        return low;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

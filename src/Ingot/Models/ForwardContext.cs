@@ -18,6 +18,17 @@ public sealed class ForwardContext
         Tokens = graph.Input("tokens", DType.I32, batch, length);
     }
 
+    /// <summary>
+    /// A forward pass over rows that hold several sequences: where each token stands and which sequence it belongs to are inputs
+    /// ("positions", "segments").
+    /// </summary>
+    public static ForwardContext WithSegments(Graph graph, long batch, long length, Tensor? dropoutSeed = null) => new(graph, batch, length)
+    {
+        Positions = graph.Input("positions", DType.I32, batch, length),
+        Segments = graph.Input("segments", DType.I32, batch, length),
+        DropoutSeed = dropoutSeed,
+    };
+
     /// <summary>The graph that the model is written to.</summary>
     public Graph Graph { get; }
 
@@ -31,7 +42,7 @@ public sealed class ForwardContext
     public Tensor Tokens { get; }
 
     /// <summary>Position of each token, [batch, length] int32; null if they are 0, 1, 2 ... in every sequence.</summary>
-    public Tensor? Positions { get; private set; }
+    public Tensor? Positions { get; init; }
 
     /// <summary>Document or padding segment of each token, [batch, length] int32; null if a sequence is one whole.</summary>
     public Tensor? Segments { get; init; }

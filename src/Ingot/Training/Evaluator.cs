@@ -1,49 +1,92 @@
 using Ingot.Bindings;
+using Ingot.Data;
 using Ingot.Graphs;
 using Ingot.Graphs.Ops;
 using Ingot.Models;
 
 namespace Ingot.Training;
 
-/// <summary>Measures a model's loss on batches without changing it.</summary>
+/// <summary>Measures a model's loss on batches without changing it. Each length of rows gets a program of its own.</summary>
 public sealed class Evaluator : IDisposable
 {
-    private readonly CompiledGraph _graph;
-    private readonly int _size;
-    private readonly int _ignoreIndex;
+    private readonly ModelConfig _model;
+    private readonly ParameterStore _parameters;
+    private readonly int _batch;
+    private readonly int _length;
+    private readonly bool _hasSegments;
+    private readonly IReadOnlyDictionary<string, string> _kernels;
+    private readonly Dictionary<int, CompiledGraph> _programs = [];
 
     /// <summary>Prepares the forward pass for batches of [batch, length].</summary>
-    public Evaluator(ModelConfig model, ParameterStore parameters, int batch, int length, int ignoreIndex = -100,
+    /// <param name="model">The model.</param>
+    /// <param name="parameters">Its parameters.</param>
+    /// <param name="batch">Rows of a batch.</param>
+    /// <param name="length">Tokens of a row, at most.</param>
+    /// <param name="hasSegments">Whether rows hold several sequences that do not see each other.</param>
+    /// <param name="kernels">Kernel variants by op.</param>
+    public Evaluator(ModelConfig model, ParameterStore parameters, int batch, int length, bool hasSegments = false,
         IReadOnlyDictionary<string, string>? kernels = null)
     {
-        _size = batch * length;
-        _ignoreIndex = ignoreIndex;
-        var graph = new Graph(parameters.ComputeType);
-        var context = new ForwardContext(graph, batch, length);
-        var targets = graph.Input("targets", DType.I32, batch, length);
-        var one = graph.Input("scale", DType.F32, 1);
-        var losses = Head.CrossEntropy(model.Forward(context), model.HeadWeight(graph), targets, one, ignoreIndex);
-        var loss = graph.Place(StorageKind.Output, "loss", DType.F32, 1);
-        graph.Emit(Elementwise.ReduceSumOp, [losses, one, loss]);
-        graph.Output("loss", loss);
-        _graph = CompiledGraph.Compile(graph, parameters, new CompileOptions { Kernels = kernels ?? new Dictionary<string, string>() });
-        _graph.Set<float>("scale", [1]);
+        (_model, _parameters, _batch, _length, _hasSegments) = (model, parameters, batch, length, hasSegments);
+        _kernels = kernels ?? new Dictionary<string, string>();
+        _programs.Add(length, Compile(length));
     }
 
     /// <summary>Sum of the negative log-likelihoods of the targets that count, in nats, and how many count.</summary>
-    public (double Sum, long Count) Run(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets)
+    public (double Sum, long Count) Run(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets) => Run(tokens, targets, [], [], _length);
+
+    /// <inheritdoc cref="Run(ReadOnlySpan{int}, ReadOnlySpan{int})"/>
+    public (double Sum, long Count) Run(Batch batch)
     {
-        if (tokens.Length != _size || targets.Length != _size)
-            throw new ArgumentException($"{tokens.Length} tokens and {targets.Length} targets, where {_size} belong");
-        var counted = targets.Length - targets.Count(_ignoreIndex);
-        if (counted == 0)
-            return (0, 0);
-        _graph.Set("tokens", tokens);
-        _graph.Set("targets", targets);
-        _graph.Run();
-        return (_graph.Get<float>("loss"), counted);
+        ArgumentNullException.ThrowIfNull(batch);
+        return Run(batch.Tokens, batch.Targets, batch.Positions, batch.Segments, batch.Length);
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _graph.Dispose();
+    public void Dispose()
+    {
+        foreach (var program in _programs.Values)
+            program.Dispose();
+    }
+
+    private (double Sum, long Count) Run(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, ReadOnlySpan<int> positions,
+        ReadOnlySpan<int> segments, int length)
+    {
+        var size = _batch * length;
+        if (tokens.Length != size || targets.Length != size || length > _length)
+            throw new ArgumentException($"{tokens.Length} tokens and {targets.Length} targets, where {size} belong");
+        if (segments.IsEmpty == _hasSegments)
+            throw new ArgumentException($"the batch has {(segments.IsEmpty ? "no " : "")}segments, and the evaluator was made for one that has");
+        var counted = targets.Length - targets.Count(Batch.Ignore);
+        if (counted == 0)
+            return (0, 0);
+        if (!_programs.TryGetValue(length, out var program))
+            _programs.Add(length, program = Compile(length));
+        program.Set("tokens", tokens);
+        program.Set("targets", targets);
+        if (_hasSegments)
+        {
+            program.Set("positions", positions);
+            program.Set("segments", segments);
+        }
+
+        program.Run();
+        return (program.Get<float>("loss"), counted);
+    }
+
+    private CompiledGraph Compile(int length)
+    {
+        var graph = new Graph(_parameters.ComputeType);
+        var context = _hasSegments ? ForwardContext.WithSegments(graph, _batch, length) : new ForwardContext(graph, _batch, length);
+        var targets = graph.Input("targets", DType.I32, _batch, length);
+        var one = graph.Input("scale", DType.F32, 1);
+        var losses = Head.CrossEntropy(_model.Forward(context), _model.HeadWeight(graph), targets, one, Batch.Ignore);
+        var loss = graph.Place(StorageKind.Output, "loss", DType.F32, 1);
+        graph.Emit(Elementwise.ReduceSumOp, [losses, one, loss]);
+        graph.Output("loss", loss);
+        var program = CompiledGraph.Compile(graph, _parameters,
+            new CompileOptions { Kernels = _kernels, Arena = _programs.GetValueOrDefault(_length)?.Arena });
+        program.Set<float>("scale", [1]);
+        return program;
+    }
 }

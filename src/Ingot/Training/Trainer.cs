@@ -63,8 +63,7 @@ public sealed class Trainer : IDisposable
     private readonly long _totalSteps;
     private readonly LearningRateSchedule _schedule;
     private readonly double _matmulFlops;
-    private readonly int[] _tokens;
-    private readonly int[] _targets;
+    private readonly Batch _batch;
 
     // The clock: seconds of training before this process, its start, and time and tokens of its steps, in all and since the last report.
     private readonly double _secondsBefore;
@@ -72,8 +71,8 @@ public sealed class Trainer : IDisposable
     private (double Seconds, long Tokens) _worked;
     private (double Seconds, long Tokens) _workedSinceReport;
 
-    // Where the data stands after the batch of a step that has begun; null between steps.
-    private BatchPosition? _begun;
+    // The batch of a step that has begun; null between steps.
+    private BegunBatch? _begun;
 
     private string? _latestCheckpoint;
     private long _evaluatedAt = -1;
@@ -116,8 +115,7 @@ public sealed class Trainer : IDisposable
             if (_data.HasValidation)
                 _evaluator = new Evaluator(_model, _parameters, EvaluationBatch, length, kernels: options.Kernels);
             _data.Start(stepOptions.Batch, length, options.GradientAccumulationSteps, _state.Data);
-            _tokens = new int[TokensPerStep];
-            _targets = new int[TokensPerStep];
+            _batch = _data.NewBatch();
 
             _totalSteps = TotalSteps();
             _schedule = new LearningRateSchedule(options, Math.Max(1, _totalSteps));
@@ -143,8 +141,6 @@ public sealed class Trainer : IDisposable
     private int EvaluationBatch => _options.PerDeviceEvalBatchSize ?? _options.PerDeviceTrainBatchSize;
 
     private double Elapsed => _secondsBefore + Stopwatch.GetElapsedTime(_began).TotalSeconds;
-
-    private double Epoch => (double)_state.Tokens / _data.EpochTokens;
 
     /// <summary>Trains a new model.</summary>
     /// <exception cref="TrainingOptionsException">An option is wrong.</exception>
@@ -260,7 +256,7 @@ public sealed class Trainer : IDisposable
     private MetricsRow Step()
     {
         var began = Stopwatch.GetTimestamp();
-        var position = _begun ?? Begin(_state.Step);
+        var batch = _begun ?? Begin(_state.Step);
         // A step that is skipped counts as a step, its batch is used up, but it is no update: like the parameters and the moments, the
         // learning rate stays where it was. So does Transformers' Trainer.
         var learningRate = _schedule.At(_state.Updates, ExpectedSteps());
@@ -271,8 +267,8 @@ public sealed class Trainer : IDisposable
         var result = _step.Finish();
         _state.Step++;
         _state.Updates = _step.Updates;
-        _state.Tokens += _tokens.Length;
-        _state.Data = position;
+        _state.Tokens += batch.Tokens;
+        _state.Data = batch.After;
         _state.Loss = result.Loss;
         if (result.Applied)
         {
@@ -286,8 +282,8 @@ public sealed class Trainer : IDisposable
         }
 
         var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
-        _worked = (_worked.Seconds + seconds, _worked.Tokens + _tokens.Length);
-        _workedSinceReport = (_workedSinceReport.Seconds + seconds, _workedSinceReport.Tokens + _tokens.Length);
+        _worked = (_worked.Seconds + seconds, _worked.Tokens + batch.Tokens);
+        _workedSinceReport = (_workedSinceReport.Seconds + seconds, _workedSinceReport.Tokens + batch.Tokens);
         return new MetricsRow
         {
             Step = _state.Step,
@@ -295,7 +291,7 @@ public sealed class Trainer : IDisposable
             LearningRate = learningRate,
             GradNorm = result.GradientNorm,
             TokensPerSecond = _workedSinceReport.Tokens / _workedSinceReport.Seconds,
-            Epoch = Epoch,
+            Epoch = batch.Epochs,
             Tokens = _state.Tokens,
             ElapsedSeconds = Elapsed,
             Skipped = result.Applied ? null : true,
@@ -303,11 +299,11 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Takes the next batch and begins a step on it. Where the data stands then belongs to the state once the step is done.</summary>
-    private BatchPosition Begin(long step)
+    private BegunBatch Begin(long step)
     {
-        _data.Next(_tokens, _targets);
-        _step.Begin(_tokens, _targets, step);
-        return _data.Position;
+        _data.Next(_batch);
+        _step.Begin(_batch, step);
+        return new BegunBatch(_data.Position, _batch.TokenCount, _data.Epochs);
     }
 
     private StopReason? ReasonToStop(CancellationToken ct) =>
@@ -344,9 +340,9 @@ public sealed class Trainer : IDisposable
         if (_evaluator is null)
             return false;
         var (sum, count) = (0.0, 0L);
-        foreach (var (tokens, targets) in _data.ValidationBatches(EvaluationBatch, _options.EvalIterations))
+        foreach (var batch in _data.ValidationBatches(EvaluationBatch, _options.EvalIterations))
         {
-            var (batchSum, batchCount) = _evaluator.Run(tokens.Span, targets.Span);
+            var (batchSum, batchCount) = _evaluator.Run(batch);
             sum += batchSum;
             count += batchCount;
         }
@@ -457,7 +453,7 @@ public sealed class Trainer : IDisposable
             ?? (_options.MaxSteps is null && _options.MaxTime is null ? 1 : null);
         // A hair less than the quotient: 0.1 · 30 / 3 is a little more than 1 in floating point.
         var byEpochs = epochs is { } e
-            ? (long)Math.Max(1, Math.Ceiling(e * _data.EpochTokens / TokensPerStep * (1 - 1e-12)))
+            ? (long)Math.Max(1, Math.Ceiling(e * _data.BatchesPerEpoch * (1 - 1e-12)))
             : long.MaxValue;
         var steps = Math.Min(byEpochs, _options.MaxSteps ?? long.MaxValue);
         return steps == long.MaxValue ? 0 : steps;
@@ -528,4 +524,10 @@ public sealed class Trainer : IDisposable
     };
 
     private static string Describe(ModelConfig model) => $"{model.ModelType}, {model.Layers} layers, width {model.Width}";
+
+    /// <summary>A batch that a step has begun with.</summary>
+    /// <param name="After">Where the data stands after it.</param>
+    /// <param name="Tokens">Its tokens, without padding.</param>
+    /// <param name="Epochs">Passes over the data after it.</param>
+    private readonly record struct BegunBatch(BatchPosition After, int Tokens, double Epochs);
 }

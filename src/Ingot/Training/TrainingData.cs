@@ -12,8 +12,7 @@ internal sealed class TrainingData : IDisposable
     private readonly TokenDataset _dataset;
     private PrefetchingBatchSource? _batches;
     private EvaluationBatches? _validation;
-    private int[] _tokens = [];
-    private int[] _targets = [];
+    private Batch? _validationBatch;
 
     private TrainingData(TrainingOptions options, Tokenizer tokenizer, IReadOnlyList<(string, byte[])> files, TokenDataset dataset) =>
         (_options, Tokenizer, TokenizerFiles, _dataset) = (options, tokenizer, files, dataset);
@@ -30,8 +29,11 @@ internal sealed class TrainingData : IDisposable
     /// <summary>Tokens of a sequence.</summary>
     public int Length { get; private set; }
 
-    /// <summary>Tokens of one pass over the training text: whole sequences.</summary>
-    public long EpochTokens => (_dataset.Train.TokenCount - 1) / Length * Length;
+    /// <summary>Steps of one pass over the training text.</summary>
+    public double BatchesPerEpoch => _batches!.BatchesPerEpoch;
+
+    /// <summary>Passes over the training text so far.</summary>
+    public double Epochs => _batches!.Epochs;
 
     /// <summary>Whether there is text to validate on.</summary>
     public bool HasValidation => _dataset.Validation is not null;
@@ -151,21 +153,23 @@ internal sealed class TrainingData : IDisposable
         _batches = new PrefetchingBatchSource(sampler);
     }
 
+    /// <summary>A batch to be filled in.</summary>
+    public Batch NewBatch() => ((IBatchSource)_batches!).NewBatch();
+
     /// <summary>Fills in the next batch.</summary>
-    public void Next(Span<int> tokens, Span<int> targets) => _batches!.Next(tokens, targets);
+    public void Next(Batch batch) => _batches!.Next(batch);
 
     /// <summary>The validation text from its beginning, in batches; at most <paramref name="most"/> if that is not 0.</summary>
-    public IEnumerable<(ReadOnlyMemory<int> Tokens, ReadOnlyMemory<int> Targets)> ValidationBatches(int batch, int most)
+    public IEnumerable<Batch> ValidationBatches(int batch, int most)
     {
         _validation ??= new EvaluationBatches(_dataset.Validation!, batch, Length);
-        if (_tokens.Length != batch * Length)
-            (_tokens, _targets) = (new int[batch * Length], new int[batch * Length]);
+        _validationBatch ??= ((IEvaluationSource)_validation).NewBatch();
         var count = most > 0 ? Math.Min(most, _validation.Count) : _validation.Count;
         for (var i = 0L; i < count; i++)
         {
             // Not the beginning alone: spread over the whole text.
-            _validation.Read(i * _validation.Count / count, _tokens, _targets);
-            yield return (_tokens, _targets);
+            _validation.Read(i * _validation.Count / count, _validationBatch);
+            yield return _validationBatch;
         }
     }
 

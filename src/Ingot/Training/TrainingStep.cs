@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Ingot.Bindings;
+using Ingot.Data;
 using Ingot.Graphs;
 using Ingot.Graphs.Ops;
 using Ingot.Graphs.Passes;
@@ -13,8 +14,11 @@ public sealed record TrainingStepOptions
     /// <summary>Sequences that go through the model at a time.</summary>
     public required int Batch { get; init; }
 
-    /// <summary>Tokens of each sequence.</summary>
+    /// <summary>Tokens of each sequence; batches may have shorter ones, each length of which gets programs of its own.</summary>
     public required int Length { get; init; }
+
+    /// <summary>Whether rows hold several sequences that do not see each other: batches then have positions and segments.</summary>
+    public bool HasSegments { get; init; }
 
     /// <summary>dtype of computations: F32 or Bf16.</summary>
     public DType ComputeType { get; init; } = DType.F32;
@@ -47,7 +51,7 @@ public sealed record TrainingStepOptions
     public double LabelSmoothing { get; init; }
 
     /// <summary>Targets that do not count.</summary>
-    public int IgnoreIndex { get; init; } = -100;
+    public int IgnoreIndex { get; init; } = Ingot.Data.Batch.Ignore;
 
     /// <summary>Key of the dropout masks.</summary>
     public long Seed { get; init; }
@@ -73,27 +77,28 @@ public readonly record struct StepResult(double Loss, double GradientNorm, bool 
 
 /// <summary>
 /// One optimizer step as native programs: forward and backward for each micro-batch, then the norm, the decision and AdamW over
-/// all parameters. Nothing is allocated while it runs. On a GPU <see cref="Begin"/> and <see cref="Update"/> only put work into the
-/// stream, so that the next step can begin before this one's result is read (<see cref="Finish"/>), and the GPU never waits for the host.
+/// all parameters. Nothing is allocated while it runs, but for a batch of a new length. On a GPU <see cref="Begin(Batch, long)"/> and
+/// <see cref="Update"/> only put work into the stream, so that the next step can begin before this one's result is read
+/// (<see cref="Finish"/>), and the GPU never waits for the host.
 /// </summary>
 public sealed class TrainingStep : IDisposable
 {
-    // What a pass is given lies behind its tokens and targets, what an update is given and what comes of it in buffers of their own; each
+    // What a pass is given lies behind its tokens and targets (and positions and segments), what an update is given and what comes of it in buffers of their own; each
     // value on its own cache line.
     private const long ScheduleAt = 0, LimitsAt = 64, SettingsBytes = 128;
     private const long LossAt = 0, NormAt = 64, ControlAt = 128, SquaresAt = 192, ResultsBytes = 256;
 
     private readonly ModelConfig _model;
     private readonly TrainingStepOptions _options;
-    private readonly long _targetsAt, _scaleAt, _seedAt;
+    private readonly long _targetsAt, _positionsAt, _segmentsAt, _scaleAt, _seedAt;
     private readonly HostInput _pass;
     private readonly HostInput _settings;
     private readonly DeviceBuffer _results;
     private readonly DeviceBuffer? _readBack; // On a GPU: the host's copy of the results,
     private readonly NativeEvent? _done;      // and when it is there.
-    private readonly CompiledGraph _first;
+    private readonly CompiledGraph _first; // The first micro-batch of the longest rows.
     private readonly NativeProgram _update;
-    private CompiledGraph? _next;
+    private readonly Dictionary<(int Length, bool AddsToGradients), CompiledGraph> _passes = [];
     private long _nativeTicks;
 
     /// <summary>Writes the model down, takes its gradients and prepares the programs.</summary>
@@ -103,7 +108,9 @@ public sealed class TrainingStep : IDisposable
         var device = parameters.Device;
         var onHost = device.Kind == DeviceKind.Cpu;
         _targetsAt = ((4L * options.Batch * options.Length) + 255) / 256 * 256;
-        (_scaleAt, _seedAt) = (2 * _targetsAt, (2 * _targetsAt) + 64);
+        (_positionsAt, _segmentsAt) = (2 * _targetsAt, 3 * _targetsAt);
+        _scaleAt = (options.HasSegments ? 4 : 2) * _targetsAt;
+        _seedAt = _scaleAt + 64;
         try
         {
             _pass = new HostInput(device, _seedAt + 64);
@@ -111,7 +118,8 @@ public sealed class TrainingStep : IDisposable
             _results = new DeviceBuffer(device, ResultsBytes, pinned: onHost);
             if (!onHost)
                 (_readBack, _done) = (new DeviceBuffer(device, ResultsBytes, pinned: true), new NativeEvent(device));
-            _first = Compile(addToGradients: false);
+            _first = Compile(options.Length, addToGradients: false);
+            _passes.Add((options.Length, false), _first);
             _update = new NativeProgram(device, UpdateCalls(), options.Timed);
         }
         catch
@@ -144,7 +152,9 @@ public sealed class TrainingStep : IDisposable
     {
         var graph = new Graph(options.ComputeType);
         var seed = graph.Input("seed", DType.I64, 2);
-        var context = new ForwardContext(graph, options.Batch, options.Length) { DropoutSeed = seed };
+        var context = options.HasSegments
+            ? ForwardContext.WithSegments(graph, options.Batch, options.Length, seed)
+            : new ForwardContext(graph, options.Batch, options.Length) { DropoutSeed = seed };
         var targets = graph.Input("targets", DType.I32, options.Batch, options.Length);
         var scale = graph.Input("scale", DType.F32, 1);
         var losses = Head.CrossEntropy(model.Forward(context), model.HeadWeight(graph), targets, scale, options.IgnoreIndex,
@@ -173,11 +183,28 @@ public sealed class TrainingStep : IDisposable
     }
 
     /// <summary>The first part of a step: forward and backward. The parameters stay as they are.</summary>
-    public void Begin(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, long step)
+    public void Begin(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, long step) =>
+        Begin(tokens, targets, [], [], _options.Length, step);
+
+    /// <summary>
+    /// The first part of a step: forward and backward on a batch of any number of micro-batches. At least one target must count.
+    /// </summary>
+    public void Begin(Batch batch, long step)
     {
-        var size = _options.Batch * _options.Length;
+        ArgumentNullException.ThrowIfNull(batch);
+        Begin(batch.Tokens, batch.Targets, batch.Positions, batch.Segments, batch.Length, step);
+    }
+
+    private void Begin(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, ReadOnlySpan<int> positions, ReadOnlySpan<int> segments,
+        int length, long step)
+    {
+        var size = _options.Batch * length;
         if (tokens.Length != targets.Length || tokens.Length == 0 || tokens.Length % size != 0)
             throw new ArgumentException($"{tokens.Length} tokens and {targets.Length} targets are not a number of micro-batches of {size}");
+        if (length > _options.Length)
+            throw new ArgumentException($"rows of {length} tokens are longer than the step's {_options.Length}");
+        if (segments.IsEmpty == _options.HasSegments)
+            throw new ArgumentException($"the batch has {(segments.IsEmpty ? "no " : "")}segments, and the step was made for one that has");
         var counted = targets.Length - targets.Count(_options.IgnoreIndex);
         if (counted == 0)
             throw new ArgumentException("no target of the batch counts: all are the ignore index");
@@ -186,13 +213,19 @@ public sealed class TrainingStep : IDisposable
         {
             tokens.Slice(i * size, size).CopyTo(_pass.Map<int>(0, size));
             targets.Slice(i * size, size).CopyTo(_pass.Map<int>(_targetsAt, size));
+            if (_options.HasSegments)
+            {
+                positions.Slice(i * size, size).CopyTo(_pass.Map<int>(_positionsAt, size));
+                segments.Slice(i * size, size).CopyTo(_pass.Map<int>(_segmentsAt, size));
+            }
+
             _pass.Map<float>(_scaleAt, 1)[0] = 1f / counted;
             // Each micro-batch has its own dropout masks.
             var seed = _pass.Map<long>(_seedAt, 2);
             seed[0] = _options.Seed;
             seed[1] = (step * (tokens.Length / size)) + i;
             _pass.Send();
-            Run((i == 0 ? _first : _next ??= Compile(addToGradients: true)).Program);
+            Run(PassOf(length, addToGradients: i > 0).Program);
         }
     }
 
@@ -228,8 +261,8 @@ public sealed class TrainingStep : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _first?.Dispose();
-        _next?.Dispose();
+        foreach (var pass in _passes.Values)
+            pass.Dispose();
         _update?.Dispose();
         _pass?.Dispose();
         _settings?.Dispose();
@@ -245,7 +278,15 @@ public sealed class TrainingStep : IDisposable
         _nativeTicks += Stopwatch.GetTimestamp() - start;
     }
 
-    private CompiledGraph Compile(bool addToGradients) => CompiledGraph.Compile(Write(_model, _options, addToGradients), Parameters,
+    private CompiledGraph PassOf(int length, bool addToGradients)
+    {
+        if (!_passes.TryGetValue((length, addToGradients), out var pass))
+            _passes.Add((length, addToGradients), pass = Compile(length, addToGradients));
+        return pass;
+    }
+
+    private CompiledGraph Compile(int length, bool addToGradients) => CompiledGraph.Compile(
+        Write(_model, _options with { Length = length }, addToGradients), Parameters,
         new CompileOptions
         {
             Train = true,
@@ -262,6 +303,8 @@ public sealed class TrainingStep : IDisposable
             {
                 "tokens" => new Place(_pass.Buffer, 0),
                 "targets" => new Place(_pass.Buffer, _targetsAt),
+                "positions" => new Place(_pass.Buffer, _positionsAt),
+                "segments" => new Place(_pass.Buffer, _segmentsAt),
                 "scale" => new Place(_pass.Buffer, _scaleAt),
                 "seed" => new Place(_pass.Buffer, _seedAt),
                 "loss" => new Place(_results, LossAt),

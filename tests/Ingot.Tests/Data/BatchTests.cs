@@ -22,10 +22,11 @@ public class BatchTests : FolderTests
     public void TargetsAreTheInputsShiftedByOne([Values] DataSampling sampling)
     {
         var sampler = new BatchSampler(Tokens(), 3, 8, sampling, 1);
-        var (inputs, targets) = (new int[24], new int[24]);
+        var batch = new Batch(3, 8);
         for (var i = 0; i < 100; i++)
         {
-            sampler.Next(inputs, targets);
+            sampler.Next(batch);
+            var (inputs, targets) = (batch.Tokens.ToArray(), batch.Targets.ToArray());
             for (var row = 0; row < 3; row++)
             {
                 var start = inputs[row * 8];
@@ -63,11 +64,11 @@ public class BatchTests : FolderTests
     public void APositionCountsWindows()
     {
         var sampler = new BatchSampler(Tokens(), 4, 100, DataSampling.Epoch, 5);
-        var (inputs, targets) = (new int[400], new int[400]);
+        var batch = new Batch(4, 100);
         var expected = new[] { (0, 4), (0, 8), (1, 2), (1, 6), (2, 0), (2, 4) };
         foreach (var (epoch, index) in expected)
         {
-            sampler.Next(inputs, targets);
+            sampler.Next(batch);
             Assert.That((sampler.Position.Epoch, sampler.Position.Index), Is.EqualTo((epoch, index)));
         }
     }
@@ -105,17 +106,15 @@ public class BatchTests : FolderTests
     {
         var tokens = Tokens();
         var sampler = new BatchSampler(tokens, batchSize, 16, sampling, ulong.MaxValue - 3);
-        var (inputs, targets) = (new int[batchSize * 16], new int[batchSize * 16]);
-        var (otherInputs, otherTargets) = (new int[batchSize * 16], new int[batchSize * 16]);
+        var (batch, other) = (new Batch(batchSize, 16), new Batch(batchSize, 16));
         for (var i = 0; i < 150; i++)
         {
             var saved = JsonSerializer.Serialize(sampler.Position);
             var position = JsonSerializer.Deserialize<BatchPosition>(saved);
             var restored = new BatchSampler(tokens, batchSize, 16, sampling, seed: 0) { Position = position };
-            sampler.Next(inputs, targets);
-            restored.Next(otherInputs, otherTargets);
-            Assert.That(otherInputs, Is.EqualTo(inputs));
-            Assert.That(otherTargets, Is.EqualTo(targets));
+            sampler.Next(batch);
+            restored.Next(other);
+            AssertSame(other, batch);
             Assert.That(restored.Position, Is.EqualTo(sampler.Position));
         }
     }
@@ -126,7 +125,7 @@ public class BatchTests : FolderTests
         var tokens = Tokens();
         var all = Starts(new BatchSampler(tokens, 1, 16, DataSampling.Epoch, 3)).Take(200).ToList();
         var sampler = new BatchSampler(tokens, 5, 16, DataSampling.Epoch, 3);
-        sampler.Next(new int[80], new int[80]);
+        sampler.Next(new Batch(5, 16));
         var other = new BatchSampler(tokens, 7, 16, DataSampling.Epoch, 0) { Position = sampler.Position };
         Assert.That(Starts(other).Take(100), Is.EqualTo(all.Skip(5).Take(100)));
     }
@@ -165,8 +164,11 @@ public class BatchTests : FolderTests
         }
 
         Assert.That(
-            () => new BatchSampler(Tokens(), 2, 3, DataSampling.Random, 1).Next(new int[6], new int[5]),
-            Throws.TypeOf<ArgumentException>().With.Message.Contains("[2, 3]"));
+            () => new BatchSampler(Tokens(), 2, 3, DataSampling.Random, 1).Next(new Batch(2, 4)),
+            Throws.TypeOf<ArgumentException>().With.Message.Contains("[2, 3]").And.Message.Contains("[2, 4]"));
+        Assert.That(
+            () => new BatchSampler(Tokens(), 2, 3, DataSampling.Random, 1).Next(new Batch(2, 3, hasSegments: true)),
+            Throws.TypeOf<ArgumentException>().With.Message.Contains("segments"));
     }
 
     [TestCase(1)]
@@ -223,11 +225,12 @@ public class BatchTests : FolderTests
     public void EvaluationTakesEveryTargetOnce(int batchSize, int sequenceLength)
     {
         var batches = new EvaluationBatches(Tokens(), batchSize, sequenceLength);
-        var (inputs, targets) = (new int[batchSize * sequenceLength], new int[batchSize * sequenceLength]);
+        var batch = ((IEvaluationSource)batches).NewBatch();
         var all = new List<int>();
-        for (var batch = 0L; batch < batches.Count; batch++)
+        for (var number = 0L; number < batches.Count; number++)
         {
-            var counted = batches.Read(batch, inputs, targets);
+            var counted = batches.Read(number, batch);
+            var (inputs, targets) = (batch.Tokens.ToArray(), batch.Targets.ToArray());
             Assert.That(targets.Count(target => target != -100), Is.EqualTo(counted).And.Positive);
             for (var i = 0; i < targets.Length; i++)
             {
@@ -238,9 +241,8 @@ public class BatchTests : FolderTests
         }
 
         Assert.That(all, Is.EqualTo(Enumerable.Range(1, TokenCount - 1)));
-        Assert.That(batches.TargetCount, Is.EqualTo(all.Count));
-        Assert.That(() => batches.Read(batches.Count, inputs, targets), Throws.TypeOf<ArgumentOutOfRangeException>());
-        Assert.That(() => batches.Read(0, inputs, []), Throws.TypeOf<ArgumentException>());
+        Assert.That(() => batches.Read(batches.Count, batch), Throws.TypeOf<ArgumentOutOfRangeException>());
+        Assert.That(() => batches.Read(0, new Batch(batchSize + 1, sequenceLength)), Throws.TypeOf<ArgumentException>());
     }
 
     [Test]
@@ -253,16 +255,15 @@ public class BatchTests : FolderTests
         var tokens = Tokens();
         var sampler = new BatchSampler(tokens, 3, 16, sampling, 1);
         using var prefetching = new PrefetchingBatchSource(new BatchSampler(tokens, 3, 16, sampling, 1), depth);
-        var (inputs, targets) = (new int[48], new int[48]);
-        var (otherInputs, otherTargets) = (new int[48], new int[48]);
+        var (batch, other) = (new Batch(3, 16), new Batch(3, 16));
         Assert.That(prefetching.Position, Is.EqualTo(sampler.Position));
         for (var i = 0; i < 300; i++)
         {
-            sampler.Next(inputs, targets);
-            prefetching.Next(otherInputs, otherTargets);
-            Assert.That(otherInputs, Is.EqualTo(inputs));
-            Assert.That(otherTargets, Is.EqualTo(targets));
+            sampler.Next(batch);
+            prefetching.Next(other);
+            AssertSame(other, batch);
             Assert.That(prefetching.Position, Is.EqualTo(sampler.Position));
+            Assert.That(prefetching.Epochs, Is.EqualTo(sampler.Epochs));
         }
     }
 
@@ -271,7 +272,7 @@ public class BatchTests : FolderTests
     {
         var sampler = new BatchSampler(Tokens(), 4, 16, DataSampling.Epoch, 1);
         using var prefetching = new PrefetchingBatchSource(sampler);
-        var (inputs, targets) = (new int[64], new int[64]);
+        var batch = new Batch(4, 16);
         Run(1000);
         var before = GC.GetTotalAllocatedBytes(precise: true);
         Run(10_000);
@@ -284,7 +285,7 @@ public class BatchTests : FolderTests
         {
             for (var i = 0; i < batches; i++)
             {
-                prefetching.Next(inputs, targets);
+                prefetching.Next(batch);
             }
         }
     }
@@ -293,16 +294,16 @@ public class BatchTests : FolderTests
     public void AnErrorComesOutAfterTheBatchesBeforeIt()
     {
         using var prefetching = new PrefetchingBatchSource(new FailingSource(goodBatches: 6), depth: 4);
-        var (inputs, targets) = (new int[1], new int[1]);
+        var batch = new Batch(1, 1);
         for (var i = 0; i < 6; i++)
         {
-            prefetching.Next(inputs, targets);
-            Assert.That(inputs[0], Is.EqualTo(i));
+            prefetching.Next(batch);
+            Assert.That(batch.Tokens[0], Is.EqualTo(i));
         }
 
         for (var i = 0; i < 2; i++)
         {
-            Assert.That(() => prefetching.Next(inputs, targets), Throws.TypeOf<InvalidDataException>().With.Message.EqualTo("batch 6"));
+            Assert.That(() => prefetching.Next(batch), Throws.TypeOf<InvalidDataException>().With.Message.EqualTo("batch 6"));
         }
 
         Assert.That(prefetching.Position.Index, Is.EqualTo(6));
@@ -316,24 +317,31 @@ public class BatchTests : FolderTests
             var prefetching = new PrefetchingBatchSource(new BatchSampler(Tokens(), 1, 1, DataSampling.Random, 1), depth: 1 + (i % 3));
             if (i % 2 == 0)
             {
-                prefetching.Next(new int[1], new int[1]);
+                prefetching.Next(new Batch(1, 1));
             }
 
             prefetching.Dispose();
             prefetching.Dispose();
-            Assert.That(() => prefetching.Next(new int[1], new int[1]), Throws.TypeOf<ObjectDisposedException>());
+            Assert.That(() => prefetching.Next(new Batch(1, 1)), Throws.TypeOf<ObjectDisposedException>());
         }
+    }
+
+    private static void AssertSame(Batch actual, Batch expected)
+    {
+        Assert.That(actual.Tokens.ToArray(), Is.EqualTo(expected.Tokens.ToArray()));
+        Assert.That(actual.Targets.ToArray(), Is.EqualTo(expected.Targets.ToArray()));
+        Assert.That(actual.TokenCount, Is.EqualTo(expected.TokenCount));
     }
 
     private static IEnumerable<int> Starts(BatchSampler source)
     {
-        var (inputs, targets) = (new int[source.BatchSize * source.SequenceLength], new int[source.BatchSize * source.SequenceLength]);
+        var batch = new Batch(source.BatchSize, source.SequenceLength);
         while (true)
         {
-            source.Next(inputs, targets);
+            source.Next(batch);
             for (var row = 0; row < source.BatchSize; row++)
             {
-                yield return inputs[row * source.SequenceLength];
+                yield return batch.Tokens[row * source.SequenceLength];
             }
         }
     }
@@ -361,14 +369,18 @@ public class BatchTests : FolderTests
 
         public BatchPosition Position => new() { Sampling = 0, Seed = 0, Epoch = 0, Index = _batch, TokenCount = 0, SequenceLength = 1 };
 
-        public void Next(Span<int> inputs, Span<int> targets)
+        public double BatchesPerEpoch => 1;
+
+        public double Epochs => _batch;
+
+        public void Next(Batch batch)
         {
             if (_batch == goodBatches)
             {
                 throw new InvalidDataException($"batch {_batch}");
             }
 
-            inputs[0] = _batch++;
+            batch.Tokens[0] = _batch++;
         }
     }
 }

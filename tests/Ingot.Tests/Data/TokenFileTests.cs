@@ -99,10 +99,9 @@ public class TokenFileTests : FolderTests
         file.Read(tokenCount - 3, last);
         Assert.That(last, Is.EqualTo(new[] { 0, 0x1234, 0xFFFF }));
 
-        var (inputs, targets) = (new int[4], new int[4]);
         var sampler = new BatchSampler(file, 2, 2, DataSampling.Epoch, 1);
         Assert.That(sampler.WindowsPerEpoch, Is.EqualTo((tokenCount - 1) / 2));
-        sampler.Next(inputs, targets);
+        sampler.Next(new Batch(2, 2));
     }
 
     [Test]
