@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Ingot.Bindings;
@@ -15,6 +14,8 @@ public static class ModelFiles
 
     /// <summary>Name of the file of weights.</summary>
     public const string WeightsName = "model.safetensors";
+
+    private const long MaximumConfigLength = 10_000_000;
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
@@ -34,15 +35,13 @@ public static class ModelFiles
     public static string ConfigText(ModelConfig model) => model.ToJson().ToJsonString(Indented);
 
     /// <summary>
-    /// Fills one of a store's fp32 buffers from a file that must hold exactly its parameters, in F32, F16 or BF16.
+    /// Fills one of a store's fp32 buffers from a file of a checkpoint, which must hold exactly its parameters under their own names.
     /// </summary>
     /// <exception cref="InvalidDataException">A tensor is missing, too much, or of another shape or dtype; the message names it.</exception>
-    public static void Load(SafetensorsFile file, ParameterStore store, DeviceBuffer buffer, string prefix = "") =>
-        Load(file.Path, file.Tensors, store, buffer, prefix);
-
-    private static void Load(string path, IEnumerable<SafetensorsTensor> tensors, ParameterStore store, DeviceBuffer buffer, string prefix)
+    public static void Load(SafetensorsFile file, ParameterStore store, DeviceBuffer buffer, string prefix = "")
     {
-        var found = tensors.Where(t => t.Name.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(t => t.Name);
+        var path = file.Path;
+        var found = file.Tensors.Where(t => t.Name.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(t => t.Name);
         var wanted = store.Parameters.ToDictionary(p => prefix + p.Name);
         foreach (var name in found.Keys)
         {
@@ -60,23 +59,25 @@ public static class ModelFiles
                     + $"the model of its config.json [{string.Join(", ", p.Shape)}]");
             }
 
-            Fill(path, tensor, buffer, store.OffsetOf(p.Name) * 4);
+            if (!TensorFloats.Supports(tensor.Dtype))
+                throw new InvalidDataException($"{path}: tensor '{name}' is {tensor.Dtype.FileName()}; F32, F16 and BF16 can be loaded");
+            Fill(tensor, buffer, store.OffsetOf(p.Name) * 4);
         }
     }
 
-    /// <summary>Loads the model of a folder: its config.json and its weights.</summary>
+    /// <summary>Loads the model of a folder, as training here, Hugging Face's transformers or others have left it.</summary>
     /// <exception cref="IOException">A file is missing or cannot be read.</exception>
     /// <exception cref="InvalidDataException">A file's content is wrong; the message names file and place.</exception>
     public static (ModelConfig Model, ParameterStore Parameters) LoadModel(string folder, Device device, DType computeType, bool training)
     {
-        var model = LoadConfig(folder);
-        using var weights = ModelWeights.Open(folder);
-        var store = new ParameterStore(device, model.DeclareParameters(), computeType, training);
+        using var tensors = ModelTensors.Open(folder);
+        var store = new ParameterStore(device, tensors.Parameters, computeType, training);
         try
         {
-            Load(weights.Path, weights.Tensors, store, store.Master, prefix: "");
+            foreach (var p in tensors.Parameters)
+                Fill(tensors[p.Name], store.Master, store.OffsetOf(p.Name) * 4);
             store.RefreshCompute();
-            return (model, store);
+            return (tensors.Model, store);
         }
         catch
         {
@@ -86,6 +87,8 @@ public static class ModelFiles
     }
 
     /// <summary>Reads a folder's config.json.</summary>
+    /// <exception cref="IOException">There is none, or it cannot be read.</exception>
+    /// <exception cref="InvalidDataException">Its content is wrong or not supported; the message names file and key.</exception>
     public static ModelConfig LoadConfig(string folder)
     {
         var path = Path.Combine(folder, ConfigName);
@@ -95,47 +98,34 @@ public static class ModelFiles
                 + $"{WeightsName} and tokenizer files, such as runs/NAME/checkpoints/best");
         }
 
+        if (new FileInfo(path).Length > MaximumConfigLength)
+            throw new InvalidDataException($"{path} is longer than {MaximumConfigLength:N0} bytes: that is no {ConfigName}");
+        return ParseConfig(File.ReadAllBytes(path), path);
+    }
+
+    /// <summary>Reads the bytes of a config.json; <paramref name="path"/> is for messages.</summary>
+    internal static ModelConfig ParseConfig(byte[] utf8, string path)
+    {
         try
         {
-            return JsonNode.Parse(File.ReadAllBytes(path)) is JsonObject json
+            return JsonNode.Parse(utf8) is JsonObject json
                 ? ModelConfig.FromJson(json)
                 : throw new InvalidDataException($"{path} is not a JSON object");
         }
-        catch (Exception e) when (e is JsonException or FormatException or ArgumentException)
+        catch (Exception e) when (e is JsonException or FormatException or ArgumentException or InvalidOperationException)
         {
             throw new InvalidDataException($"{path}: {e.Message}", e);
         }
     }
 
-    private static void Fill(string path, SafetensorsTensor tensor, DeviceBuffer buffer, long offset)
+    private static void Fill(SafetensorsTensor tensor, DeviceBuffer buffer, long offset)
     {
-        const int Chunk = 1 << 20;
-        var elements = tensor.Length / (tensor.Dtype.Bits() / 8);
-        var floats = new float[Math.Min(elements, Chunk)];
-        var halves = tensor.Dtype is SafetensorsDtype.BF16 or SafetensorsDtype.F16 ? new ushort[floats.Length] : [];
+        var elements = TensorFloats.ElementsOf(tensor);
+        var floats = new float[Math.Min(elements, TensorFloats.Chunk)];
         for (var done = 0L; done < elements; done += floats.Length)
         {
             var part = floats.AsSpan(0, (int)Math.Min(floats.Length, elements - done));
-            switch (tensor.Dtype)
-            {
-                case SafetensorsDtype.F32:
-                    tensor.CopyTo(done * 4, MemoryMarshal.AsBytes(part));
-                    break;
-                case SafetensorsDtype.BF16:
-                    tensor.CopyTo(done * 2, MemoryMarshal.AsBytes(halves.AsSpan(0, part.Length)));
-                    for (var i = 0; i < part.Length; i++)
-                        part[i] = BitConverter.UInt32BitsToSingle((uint)halves[i] << 16);
-                    break;
-                case SafetensorsDtype.F16:
-                    tensor.CopyTo(done * 2, MemoryMarshal.AsBytes(halves.AsSpan(0, part.Length)));
-                    for (var i = 0; i < part.Length; i++)
-                        part[i] = (float)BitConverter.UInt16BitsToHalf(halves[i]);
-                    break;
-                default:
-                    throw new InvalidDataException(
-                        $"{path}: tensor '{tensor.Name}' is {tensor.Dtype.FileName()}; F32, F16 and BF16 can be loaded");
-            }
-
+            TensorFloats.Read(tensor, done, part);
             buffer.Write<float>(part, offset + (done * 4));
         }
     }

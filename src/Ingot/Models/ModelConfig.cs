@@ -26,30 +26,69 @@ public abstract record ModelConfig
     /// <summary>Width of the residual stream.</summary>
     public abstract int Width { get; }
 
+    /// <summary>What the names of all parameters but the head begin with; some files leave it out.</summary>
+    internal abstract string BodyPrefix { get; }
+
+    /// <summary>Name of the parameter that holds the embeddings of the tokens.</summary>
+    internal abstract string TokenTableName { get; }
+
+    /// <summary>bos_token_id: the token at the beginning of a document; null if the vocabulary has none.</summary>
+    public int? BeginOfText { get; init; }
+
+    /// <summary>eos_token_id: the tokens that end a document or an answer; empty if the vocabulary has none.</summary>
+    public IReadOnlyList<int> EndOfText { get; init; } = [];
+
+    /// <summary>What a config.json says besides that does not change the computation, such as pad_token_id; kept when it is written.</summary>
+    public JsonObject? OtherSettings { get; init; }
+
     /// <summary>Writes the model down: token ids of the context → hidden states [batch · length, width] after the final norm.</summary>
     public abstract Tensor Forward(ForwardContext context);
 
     /// <summary>The head's weight as [width, vocabulary].</summary>
     public abstract Tensor HeadWeight(Graph graph);
 
-    /// <summary>Hugging Face's config.json.</summary>
-    public abstract JsonObject ToJson();
+    /// <summary>Hugging Face's config.json, as versions 4 and 5 of transformers read it.</summary>
+    public JsonObject ToJson()
+    {
+        var json = Settings();
+        json["bos_token_id"] = BeginOfText;
+        json["eos_token_id"] = EndOfText.Count switch
+        {
+            0 => null,
+            1 => EndOfText[0],
+            _ => new JsonArray([.. EndOfText.Select(id => (JsonNode)id)]),
+        };
+        json["torch_dtype"] = "float32";
+        foreach (var (key, value) in OtherSettings ?? [])
+            json.TryAdd(key, value?.DeepClone());
+        return json;
+    }
 
     /// <summary>Throws an <see cref="ArgumentException"/> that names what does not fit and the way out.</summary>
     public abstract void Validate();
 
-    /// <summary>Reads a config.json.</summary>
-    /// <exception cref="FormatException">A key is missing or wrong, or the model type is not known; the message names it.</exception>
+    /// <summary>Reads a config.json of transformers 4 or 5.</summary>
+    /// <exception cref="FormatException">
+    /// A key is missing or wrong, asks for a computation that is not supported, or the model type is not known; the message names it.
+    /// </exception>
+    /// <exception cref="ArgumentException">The sizes do not fit together, or a key is there twice.</exception>
     public static ModelConfig FromJson(JsonObject json)
     {
         var keys = new ConfigKeys(json);
+        RefuseOtherComputations(keys);
         ModelConfig config = keys.Text("model_type") switch
         {
             "gpt2" => Gpt2Config.Read(keys),
             "llama" => LlamaConfig.Read(keys, LlamaFlavor.Llama),
             "qwen2" => LlamaConfig.Read(keys, LlamaFlavor.Qwen2),
             "qwen3" => LlamaConfig.Read(keys, LlamaFlavor.Qwen3),
-            var other => throw new FormatException($"model_type '{other}' is not known; known are gpt2, llama, qwen2, qwen3"),
+            var other => throw new FormatException($"model_type '{other}' is not supported; supported are gpt2, llama, qwen2, qwen3"),
+        };
+        config = config with
+        {
+            BeginOfText = keys.OptionalInteger("bos_token_id"),
+            EndOfText = keys.Ids("eos_token_id"),
+            OtherSettings = keys.Rest(),
         };
         config.Validate();
         return config;
@@ -67,6 +106,35 @@ public abstract record ModelConfig
     /// <summary>Floating-point operations that training takes for each token: 6 N + 6 L C T, N with a tied head once.</summary>
     public double TrainingFlopsPerToken(long length) =>
         (6.0 * DeclareParameters().Sum(p => p.Elements)) + (6.0 * Layers * Width * length);
+
+    /// <summary>The family's own keys of config.json.</summary>
+    private protected abstract JsonObject Settings();
+
+    /// <summary>
+    /// Settings of any family that change what a model computes, and that this library does not compute. What else is there besides the
+    /// known keys says how a model was made or used.
+    /// </summary>
+    private static void RefuseOtherComputations(ConfigKeys keys)
+    {
+        keys.Expect("quantization_config", null);
+        keys.Expect("compression_config", null);
+        keys.Expect("is_encoder_decoder", false);
+        keys.Expect("add_cross_attention", false);
+        keys.Expect("scale_attn_weights", true);
+        keys.Expect("scale_attn_by_inverse_layer_idx", false);
+        keys.Expect("use_sliding_window", false);
+        keys.Expect("mlp_bias", false);
+        keys.Expect("partial_rotary_factor", 1);
+        keys.Expect("attn_logit_softcapping", null);
+        keys.Expect("final_logit_softcapping", null);
+        keys.Expect("embedding_multiplier", 1);
+        keys.Expect("residual_multiplier", 1);
+        keys.Expect("attention_multiplier", null);
+        keys.Expect("logits_scaling", 1);
+        keys.ExpectEach("layer_types", "full_attention");
+        // Who wrote the file, and what follows from other keys.
+        keys.Ignore("architectures", "transformers_version", "_name_or_path", "torch_dtype", "dtype", "auto_map", "n_ctx");
+    }
 
     /// <summary>More than any published model has; far more would be a slip that takes all memory before a plan could say so.</summary>
     private const int MostLayers = 1000;

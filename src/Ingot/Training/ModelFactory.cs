@@ -44,7 +44,8 @@ public static class ModelFactory
         return c with
         {
             VocabSize = vocabularySize,
-            EndOfText = endOfText,
+            BeginOfText = endOfText,
+            EndOfText = endOfText is { } id ? [id] : [],
             Positions = o.MaxPositionEmbeddings ?? o.SequenceLength ?? c.Positions,
             LayerCount = o.NumHiddenLayers ?? c.LayerCount,
             Embedding = o.HiddenSize ?? c.Embedding,
@@ -70,7 +71,8 @@ public static class ModelFactory
         return c with
         {
             VocabSize = vocabularySize,
-            EndOfText = endOfText,
+            BeginOfText = endOfText,
+            EndOfText = endOfText is { } id ? [id] : [],
             Positions = o.MaxPositionEmbeddings ?? o.SequenceLength ?? c.Positions,
             LayerCount = o.NumHiddenLayers ?? c.LayerCount,
             HiddenSize = o.HiddenSize ?? c.HiddenSize,

@@ -16,7 +16,7 @@ internal sealed class ReferenceModel(ModelConfig config, IReadOnlyDictionary<str
             LlamaConfig c => Llama(c, tokens),
             _ => throw new NotSupportedException(),
         };
-        var head = config is LlamaConfig { TieWordEmbeddings: false } ? P("lm_head.weight")
+        var head = config is LlamaConfig { TieWordEmbeddings: false } or Gpt2Config { TieWordEmbeddings: false } ? P("lm_head.weight")
             : config is LlamaConfig ? P("model.embed_tokens.weight") : P("transformer.wte.weight");
         logits = Linear(x, head, config.VocabularySize, null);
         double sum = 0;
@@ -91,7 +91,7 @@ internal sealed class ReferenceModel(ModelConfig config, IReadOnlyDictionary<str
                     var head = row[(i * d)..((i + 1) * d)];
                     if (name != "v" && Find($"{h}self_attn.{name}_norm.weight") is not null)
                         head = RmsNorm([head], $"{h}self_attn.{name}_norm.weight", c.RmsNormEpsilon)[0];
-                    return name == "v" ? head : Rotate(head, n % length, c.RopeTheta);
+                    return name == "v" ? head : Rotate(head, n % length, c);
                 }).ToArray())];
             }
         }
@@ -99,18 +99,46 @@ internal sealed class ReferenceModel(ModelConfig config, IReadOnlyDictionary<str
         return RmsNorm(x, "model.norm.weight", c.RmsNormEpsilon);
     }
 
-    private static double[] Rotate(double[] x, int position, double theta)
+    private static double[] Rotate(double[] x, int position, LlamaConfig c)
     {
         var half = x.Length / 2;
         var y = new double[x.Length];
         for (var r = 0; r < half; r++)
         {
-            var (sin, cos) = Math.SinCos(position * Math.Pow(theta, -2.0 * r / x.Length));
-            y[r] = (x[r] * cos) - (x[r + half] * sin);
-            y[r + half] = (x[r + half] * cos) + (x[r] * sin);
+            var (wavelength, amplitude) = Wave(r, x.Length, c);
+            var (sin, cos) = Math.SinCos(position * 2 * Math.PI / wavelength);
+            y[r] = amplitude * ((x[r] * cos) - (x[r + half] * sin));
+            y[r + half] = amplitude * ((x[r + half] * cos) + (x[r] * sin));
         }
 
         return y;
+    }
+
+    /// <summary>Positions of a full turn, and what is multiplied with the result.</summary>
+    private static (double Wavelength, double Amplitude) Wave(int r, int d, LlamaConfig c)
+    {
+        var wavelength = 2 * Math.PI * Math.Pow(c.RopeTheta, 2.0 * r / d);
+        switch (c.RopeScaling)
+        {
+            case RopeScaling.Linear s:
+                return (wavelength * s.Factor, 1);
+            case RopeScaling.Llama3 s:
+                var (longest, shortest) = (s.OriginalPositions / s.LowFrequencyFactor, s.OriginalPositions / s.HighFrequencyFactor);
+                if (wavelength > longest)
+                    return (wavelength * s.Factor, 1);
+                if (wavelength < shortest)
+                    return (wavelength, 1);
+                var kept = ((s.OriginalPositions / wavelength) - s.LowFrequencyFactor) / (s.HighFrequencyFactor - s.LowFrequencyFactor);
+                return (1 / (((1 - kept) / (s.Factor * wavelength)) + (kept / wavelength)), 1);
+            case RopeScaling.Yarn s:
+                double Dimension(double turns) => d / 2.0 * Math.Log(s.OriginalPositions / (2 * Math.PI * turns), c.RopeTheta);
+                var (low, high) = (Math.Max(0, Math.Floor(Dimension(s.BetaFast))), Math.Min(d - 1, Math.Ceiling(Dimension(s.BetaSlow))));
+                var ramp = r <= low ? 0 : r >= high ? 1 : (r - low) / (high - low);
+                var amplitude = s.AttentionFactor ?? (1 + (Math.Log(s.Factor) / 10));
+                return (1 / ((ramp / (s.Factor * wavelength)) + ((1 - ramp) / wavelength)), amplitude);
+            default:
+                return (wavelength, 1);
+        }
     }
 
     private double[][] Attention(Func<int, int, double[]> q, Func<int, int, double[]> k, Func<int, int, double[]> v, int heads, int kv, int d)

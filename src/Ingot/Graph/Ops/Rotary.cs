@@ -23,19 +23,19 @@ public static class Rotary
         return y;
     }
 
-    /// <summary>cos and sin of position · θ^(-2r/D), each [positions, D/2] fp32, computed in double precision.</summary>
-    public static (Tensor Cos, Tensor Sin) Tables(Graph g, long positions, long headSize, double theta)
+    /// <summary>cos and sin of position · frequency, times an amplitude: each [positions, D/2] fp32, computed in double precision.</summary>
+    public static (Tensor Cos, Tensor Sin) Tables(Graph g, long positions, ReadOnlySpan<double> frequencies, double amplitude = 1)
     {
-        var half = headSize / 2;
+        var half = frequencies.Length;
         var cos = new float[checked(positions * half)];
         var sin = new float[cos.Length];
         for (var p = 0L; p < positions; p++)
         {
-            for (var r = 0L; r < half; r++)
+            for (var r = 0; r < half; r++)
             {
-                var angle = p * Math.Pow(theta, -2.0 * r / headSize);
-                cos[(p * half) + r] = (float)Math.Cos(angle);
-                sin[(p * half) + r] = (float)Math.Sin(angle);
+                var angle = p * frequencies[r];
+                cos[(p * half) + r] = (float)(amplitude * Math.Cos(angle));
+                sin[(p * half) + r] = (float)(amplitude * Math.Sin(angle));
             }
         }
 

@@ -36,8 +36,8 @@ public sealed record Gpt2Config : ModelConfig
     /// <summary>embd_pdrop and resid_pdrop: dropout of embeddings and of what blocks add to the residual stream.</summary>
     public double Dropout { get; init; }
 
-    /// <summary>Beginning and end of a document: bos_token_id and eos_token_id; null if the vocabulary has none.</summary>
-    public int? EndOfText { get; init; }
+    /// <summary>tie_word_embeddings: the head is the token table.</summary>
+    public bool TieWordEmbeddings { get; init; } = true;
 
     /// <inheritdoc/>
     public override string ModelType => "gpt2";
@@ -54,6 +54,10 @@ public sealed record Gpt2Config : ModelConfig
     /// <inheritdoc/>
     public override int Width => Embedding;
 
+    internal override string BodyPrefix => "transformer.";
+
+    internal override string TokenTableName => "transformer.wte.weight";
+
     /// <summary>The activation's name as kernels know it.</summary>
     internal string Activation => ActivationFunction switch
     {
@@ -69,7 +73,7 @@ public sealed record Gpt2Config : ModelConfig
     public override Tensor Forward(ForwardContext context) => Gpt2Model.Forward(context, this);
 
     /// <inheritdoc/>
-    public override Tensor HeadWeight(Graph graph) => Gpt2Model.TokenTable(graph, this).Transposed();
+    public override Tensor HeadWeight(Graph graph) => Gpt2Model.Head(graph, this);
 
     /// <inheritdoc/>
     public override void Validate()
@@ -83,38 +87,29 @@ public sealed record Gpt2Config : ModelConfig
         _ = Activation;
     }
 
-    /// <inheritdoc/>
-    public override JsonObject ToJson()
+    private protected override JsonObject Settings() => new()
     {
-        var json = new JsonObject
-        {
-            ["architectures"] = new JsonArray("GPT2LMHeadModel"),
-            ["model_type"] = ModelType,
-            ["vocab_size"] = VocabSize,
-            ["n_positions"] = Positions,
-            ["n_embd"] = Embedding,
-            ["n_layer"] = LayerCount,
-            ["n_head"] = Heads,
-            ["n_inner"] = Inner,
-            ["activation_function"] = ActivationFunction,
-            ["resid_pdrop"] = Dropout,
-            ["embd_pdrop"] = Dropout,
-            ["attn_pdrop"] = 0.0,
-            ["layer_norm_epsilon"] = LayerNormEpsilon,
-            ["initializer_range"] = InitializerRange,
-            ["scale_attn_weights"] = true,
-            ["tie_word_embeddings"] = true,
-            ["bos_token_id"] = EndOfText,
-            ["eos_token_id"] = EndOfText,
-            ["torch_dtype"] = "float32",
-        };
-        return json;
-    }
+        ["architectures"] = new JsonArray("GPT2LMHeadModel"),
+        ["model_type"] = ModelType,
+        ["vocab_size"] = VocabSize,
+        ["n_positions"] = Positions,
+        ["n_embd"] = Embedding,
+        ["n_layer"] = LayerCount,
+        ["n_head"] = Heads,
+        ["n_inner"] = Inner,
+        ["activation_function"] = ActivationFunction,
+        ["resid_pdrop"] = Dropout,
+        ["embd_pdrop"] = Dropout,
+        ["attn_pdrop"] = 0.0,
+        ["layer_norm_epsilon"] = LayerNormEpsilon,
+        ["initializer_range"] = InitializerRange,
+        ["scale_attn_weights"] = true,
+        ["tie_word_embeddings"] = TieWordEmbeddings,
+    };
 
     internal static Gpt2Config Read(ConfigKeys keys)
     {
-        if (!keys.Flag("scale_attn_weights", true) || keys.Flag("scale_attn_by_inverse_layer_idx", false))
-            throw new FormatException("config.json: scale_attn_weights false and scale_attn_by_inverse_layer_idx true are not supported");
+        keys.Ignore("embd_pdrop", "attn_pdrop"); // One rate of dropout, and none of attention's weights.
         return new Gpt2Config
         {
             VocabSize = keys.Integer("vocab_size", 50257),
@@ -127,7 +122,7 @@ public sealed record Gpt2Config : ModelConfig
             Dropout = keys.Number("resid_pdrop", 0.1),
             LayerNormEpsilon = keys.Number("layer_norm_epsilon", 1e-5),
             InitializerRange = keys.Number("initializer_range", 0.02),
-            EndOfText = keys.OptionalInteger("eos_token_id"),
+            TieWordEmbeddings = keys.Flag("tie_word_embeddings", true),
         };
     }
 }

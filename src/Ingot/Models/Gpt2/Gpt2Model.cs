@@ -6,8 +6,8 @@ using Ingot.Graphs.Ops;
 namespace Ingot.Models.Gpt2;
 
 /// <summary>
-/// GPT-2 (Radford et al. 2019): pre-norm decoder with learned positions, biases and a head tied to the token table. Weights of
-/// linear layers lie as [inputs, outputs], as in its files.
+/// GPT-2 (Radford et al. 2019): pre-norm decoder with learned positions, biases and, as published, a head tied to the token
+/// table. Weights of linear layers lie as [inputs, outputs], as in its files.
 /// </summary>
 internal static class Gpt2Model
 {
@@ -15,6 +15,14 @@ internal static class Gpt2Model
     {
         using (g.ScopeOf("transformer.wte"))
             return g.Parameter("weight", [c.VocabSize, c.Embedding], new Initializer.Normal(c.InitializerRange));
+    }
+
+    public static Tensor Head(Graph g, Gpt2Config c)
+    {
+        if (c.TieWordEmbeddings)
+            return TokenTable(g, c).Transposed();
+        using (g.ScopeOf("lm_head"))
+            return g.Parameter("weight", [c.VocabSize, c.Embedding], new Initializer.Normal(c.InitializerRange)).Transposed();
     }
 
     public static Tensor Forward(ForwardContext context, Gpt2Config c)

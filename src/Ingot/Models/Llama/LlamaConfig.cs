@@ -52,6 +52,9 @@ public sealed record LlamaConfig : ModelConfig
     /// <summary>rope_theta: base of the rotary angles.</summary>
     public double RopeTheta { get; init; } = 10000;
 
+    /// <summary>rope_scaling: how the rotary angles are stretched for longer contexts; null if they are not.</summary>
+    public RopeScaling? RopeScaling { get; init; }
+
     /// <summary>initializer_range: standard deviation of the weights at the start.</summary>
     public double InitializerRange { get; init; } = 0.02;
 
@@ -63,9 +66,6 @@ public sealed record LlamaConfig : ModelConfig
 
     /// <summary>Dropout of what blocks add to the residual stream; not part of the files.</summary>
     public double Dropout { get; init; }
-
-    /// <summary>bos_token_id and eos_token_id; null if the vocabulary has none.</summary>
-    public int? EndOfText { get; init; }
 
     /// <inheritdoc/>
     public override string ModelType => Flavor switch
@@ -86,6 +86,10 @@ public sealed record LlamaConfig : ModelConfig
 
     /// <inheritdoc/>
     public override int Width => HiddenSize;
+
+    internal override string BodyPrefix => "model.";
+
+    internal override string TokenTableName => "model.embed_tokens.weight";
 
     internal int HeadSize => HeadDim ?? (HiddenSize / Heads);
 
@@ -112,45 +116,62 @@ public sealed record LlamaConfig : ModelConfig
             $"hidden_size {HiddenSize} is not divisible by {Heads} heads (num_attention_heads): "
             + $"take a width of {HiddenSize / Heads * Heads} or {((HiddenSize / Heads) + 1) * Heads}, or another number of heads");
         Require(Heads % KvHeads == 0, $"{Heads} query heads are not a multiple of {KvHeads} key/value heads (num_key_value_heads)");
-        Require(HeadSize % 2 == 0, $"the head size {HeadSize} must be even for rotary positions");
+        Require(HeadSize is > 0 and <= 65536 && HeadSize % 2 == 0,
+            $"the head size {HeadSize} (head_dim) must be even for rotary positions, 2 to 65536");
+        Require(double.IsFinite(RopeTheta) && RopeTheta > 0, $"rope_theta {RopeTheta} must be above 0");
+        RopeScaling?.Validate();
         Require(Dropout is >= 0 and < 1, $"dropout {Dropout} must be in [0, 1)");
     }
 
-    /// <inheritdoc/>
-    public override JsonObject ToJson() => new()
+    /// <summary>Angle of a position, in radians, for each pair of a head's dimensions: [HeadSize / 2].</summary>
+    internal double[] RotaryFrequencies() => [.. Enumerable.Range(0, HeadSize / 2).Select(pair =>
     {
-        ["architectures"] = new JsonArray(Flavor + "ForCausalLM"),
-        ["model_type"] = ModelType,
-        ["vocab_size"] = VocabSize,
-        ["hidden_size"] = HiddenSize,
-        ["intermediate_size"] = IntermediateSize,
-        ["num_hidden_layers"] = LayerCount,
-        ["num_attention_heads"] = Heads,
-        ["num_key_value_heads"] = KvHeads,
-        ["head_dim"] = HeadSize,
-        ["hidden_act"] = "silu",
-        ["max_position_embeddings"] = Positions,
-        ["rms_norm_eps"] = RmsNormEpsilon,
-        ["rope_theta"] = RopeTheta,
-        ["rope_parameters"] = new JsonObject { ["rope_type"] = "default", ["rope_theta"] = RopeTheta },
-        ["initializer_range"] = InitializerRange,
-        ["tie_word_embeddings"] = TieWordEmbeddings,
-        ["attention_bias"] = AttentionBias,
-        ["mlp_bias"] = false,
-        ["bos_token_id"] = EndOfText,
-        ["eos_token_id"] = EndOfText,
-        ["torch_dtype"] = "float32",
-    };
+        var frequency = Math.Pow(RopeTheta, -2.0 * pair / HeadSize);
+        return RopeScaling?.Stretch(frequency, pair, HeadSize, RopeTheta) ?? frequency;
+    })];
+
+    private protected override JsonObject Settings()
+    {
+        var json = new JsonObject
+        {
+            ["architectures"] = new JsonArray(Flavor + "ForCausalLM"),
+            ["model_type"] = ModelType,
+            ["vocab_size"] = VocabSize,
+            ["hidden_size"] = HiddenSize,
+            ["intermediate_size"] = IntermediateSize,
+            ["num_hidden_layers"] = LayerCount,
+            ["num_attention_heads"] = Heads,
+            ["num_key_value_heads"] = KvHeads,
+            ["head_dim"] = HeadSize,
+            ["hidden_act"] = "silu",
+            ["max_position_embeddings"] = Positions,
+            ["rms_norm_eps"] = RmsNormEpsilon,
+            ["initializer_range"] = InitializerRange,
+            ["tie_word_embeddings"] = TieWordEmbeddings,
+        };
+        if (Flavor != LlamaFlavor.Qwen2)
+            json["attention_bias"] = AttentionBias;
+        if (Flavor == LlamaFlavor.Llama)
+            json["mlp_bias"] = false;
+        // Version 5 of transformers reads rope_parameters, version 4 the two others.
+        var rope = RopeScaling.ToJson(RopeScaling) ?? new JsonObject { ["rope_type"] = "default" };
+        json["rope_theta"] = RopeTheta;
+        json["rope_scaling"] = RopeScaling.ToJson(RopeScaling);
+        rope["rope_theta"] = RopeTheta;
+        json["rope_parameters"] = rope;
+        return json;
+    }
 
     internal static LlamaConfig Read(ConfigKeys keys, LlamaFlavor flavor)
     {
-        // Version 5 of transformers keeps the rotary settings in rope_parameters, version 4 beside them in rope_scaling.
-        var rope = keys.Section("rope_parameters");
-        var type = (rope ?? keys.Section("rope_scaling"))?.Text("rope_type", "default") ?? "default";
-        if (type != "default")
-            throw new FormatException($"config.json: rotary scaling '{type}' is not supported");
-        if (keys.Flag("use_sliding_window", false) || keys.Flag("mlp_bias", false) || keys.Text("hidden_act", "silu") != "silu")
-            throw new FormatException("config.json: use_sliding_window, mlp_bias and activations other than silu are not supported");
+        var activation = keys.Text("hidden_act", "silu");
+        if (activation is not ("silu" or "swish"))
+            throw new FormatException($"config.json: hidden_act '{activation}' is not supported; only silu is");
+        keys.Ignore("sliding_window", "max_window_layers"); // Without use_sliding_window they have no effect.
+        if (flavor == LlamaFlavor.Qwen2)
+            keys.Ignore("attention_bias"); // Qwen2 has its biases, whatever is written there.
+        var positions = keys.Integer("max_position_embeddings", flavor == LlamaFlavor.Llama ? 2048 : 32768);
+        var (theta, scaling) = RopeScaling.Read(keys, positions);
         return new LlamaConfig
         {
             Flavor = flavor,
@@ -160,14 +181,14 @@ public sealed record LlamaConfig : ModelConfig
             LayerCount = keys.Integer("num_hidden_layers"),
             Heads = keys.Integer("num_attention_heads"),
             KeyValueHeads = keys.OptionalInteger("num_key_value_heads"),
-            HeadDim = keys.OptionalInteger("head_dim"),
-            Positions = keys.Integer("max_position_embeddings", 2048),
+            HeadDim = keys.OptionalInteger("head_dim") ?? (flavor == LlamaFlavor.Qwen3 ? 128 : null),
+            Positions = positions,
             RmsNormEpsilon = keys.Number("rms_norm_eps", 1e-6),
-            RopeTheta = rope?.Number("rope_theta", 10000) ?? keys.Number("rope_theta", 10000),
+            RopeTheta = theta,
+            RopeScaling = scaling,
             InitializerRange = keys.Number("initializer_range", 0.02),
             TieWordEmbeddings = keys.Flag("tie_word_embeddings", false),
-            AttentionBias = keys.Flag("attention_bias", false),
-            EndOfText = keys.OptionalInteger("eos_token_id"),
+            AttentionBias = flavor != LlamaFlavor.Qwen2 && keys.Flag("attention_bias", false),
         };
     }
 }

@@ -32,7 +32,7 @@ internal static class LlamaModel
         {
             // Only as many positions as this pass can meet: its own length, or with a cache the cache's.
             var positions = Math.Max(context.Length, context.CacheCapacity);
-            var tables = Rotary.Tables(g, positions, c.HeadSize, c.RopeTheta);
+            var tables = Rotary.Tables(g, positions, c.RotaryFrequencies(), c.RopeScaling?.Amplitude ?? 1);
             var x = Embedding.Apply(context.Tokens, TokenTable(g, c));
             for (var layer = 0; layer < c.LayerCount; layer++)
             {
