@@ -12,7 +12,7 @@ public sealed class Batch
     /// <summary>The segment of places that hold no token.</summary>
     public const int Padding = -1;
 
-    private readonly int[] _tokens, _targets, _positions, _segments;
+    private readonly int[] _tokens, _targets, _positions, _segments, _rowLengths;
 
     /// <summary>Allocates a batch, all of it padding.</summary>
     /// <param name="rows">Rows, at least 1.</param>
@@ -24,6 +24,7 @@ public sealed class Batch
         ArgumentOutOfRangeException.ThrowIfLessThan(mostLength, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan((long)rows * mostLength, Array.MaxLength, nameof(rows));
         (Rows, MostLength, HasSegments) = (rows, mostLength, hasSegments);
+        _rowLengths = new int[rows];
         (_tokens, _targets) = (new int[rows * mostLength], new int[rows * mostLength]);
         (_positions, _segments) = hasSegments ? (new int[rows * mostLength], new int[rows * mostLength]) : ([], []);
         Clear(mostLength);
@@ -41,8 +42,20 @@ public sealed class Batch
     /// <summary>Whether rows hold several sequences, so that <see cref="Positions"/> and <see cref="Segments"/> count.</summary>
     public bool HasSegments { get; }
 
-    /// <summary>Tokens that are not padding.</summary>
-    public int TokenCount { get; set; }
+    /// <summary>Tokens of each row; what follows them is padding.</summary>
+    public Span<int> RowLengths => _rowLengths;
+
+    /// <summary>Tokens of all rows, without padding.</summary>
+    public int TokenCount
+    {
+        get
+        {
+            var count = 0;
+            foreach (var length in _rowLengths)
+                count += length;
+            return count;
+        }
+    }
 
     /// <summary>Token ids; 0 at padding.</summary>
     public Span<int> Tokens => _tokens.AsSpan(0, Rows * Length);
@@ -62,7 +75,7 @@ public sealed class Batch
         ArgumentOutOfRangeException.ThrowIfLessThan(length, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(length, MostLength);
         Length = length;
-        TokenCount = 0;
+        RowLengths.Clear();
         Tokens.Clear();
         Targets.Fill(Ignore);
         Positions.Clear();
@@ -70,17 +83,41 @@ public sealed class Batch
     }
 
     /// <summary>Takes over what another batch of the same form holds.</summary>
+    /// <exception cref="ArgumentException">It is of another form.</exception>
     public void CopyFrom(Batch other)
     {
         ArgumentNullException.ThrowIfNull(other);
         if (other.Rows != Rows || other.MostLength != MostLength || other.HasSegments != HasSegments)
             throw new ArgumentException($"A batch of {Describe(other)} does not fit into one of {Describe(this)}.", nameof(other));
-        (Length, TokenCount) = (other.Length, other.TokenCount);
-        other.Tokens.CopyTo(Tokens);
-        other.Targets.CopyTo(Targets);
-        other.Positions.CopyTo(Positions);
-        other.Segments.CopyTo(Segments);
+        Length = other.Length;
+        CopyRows(other, 0);
 
         static string Describe(Batch b) => $"[{b.Rows}, {b.MostLength}] {(b.HasSegments ? "with" : "without")} segments";
+    }
+
+    /// <summary>
+    /// Takes over the rows of a batch of the same length. If only this one has segments, a row of the other becomes one segment.
+    /// </summary>
+    internal void CopyRows(Batch other, int firstRow)
+    {
+        var at = firstRow * Length;
+        other.RowLengths.CopyTo(RowLengths[firstRow..]);
+        other.Tokens.CopyTo(Tokens[at..]);
+        other.Targets.CopyTo(Targets[at..]);
+        if (!HasSegments)
+            return;
+        if (other.HasSegments)
+        {
+            other.Positions.CopyTo(Positions[at..]);
+            other.Segments.CopyTo(Segments[at..]);
+            return;
+        }
+
+        for (var i = 0; i < other.Tokens.Length; i++)
+        {
+            var (row, position) = Math.DivRem(i, Length);
+            Positions[at + i] = position;
+            Segments[at + i] = position < other.RowLengths[row] ? 0 : Padding;
+        }
     }
 }

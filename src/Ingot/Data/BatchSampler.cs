@@ -9,7 +9,7 @@ namespace Ingot.Data;
 /// likely each time.
 /// </para>
 /// </summary>
-public sealed class BatchSampler : IBatchSource
+public sealed class BatchSampler : ISeekableBatchSource
 {
     private readonly TokenFile _tokens;
     private readonly TokenWindows _windows;

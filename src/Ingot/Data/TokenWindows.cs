@@ -22,7 +22,7 @@ internal sealed class TokenWindows(TokenFile tokens, int length, bool documentMa
         var targets = batch.Targets.Slice(row * batch.Length, count);
         window[..count].CopyTo(batch.Tokens[(row * batch.Length)..]);
         window[1..].CopyTo(targets);
-        batch.TokenCount += count;
+        batch.RowLengths[row] = count;
         return documentMask ? count - Separate(batch, row, start, window) : count;
     }
 
