@@ -15,53 +15,54 @@ public static class ModelFiles
     /// <summary>Name of the file of weights.</summary>
     public const string WeightsName = "model.safetensors";
 
+    private const string ConfigOwner = "the model of its config.json";
+
     private const long MaximumConfigLength = 10_000_000;
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
-    /// <summary>The tensors of one of a store's fp32 buffers, for a safetensors file.</summary>
+    /// <summary>The values of parameters, for a safetensors file: in F32, or in BF16 where that is all there is.</summary>
     /// <param name="store">The parameters.</param>
-    /// <param name="buffer">Its master copies, or a moment.</param>
+    /// <param name="which">Which of them; all if it is null.</param>
     /// <param name="prefix">What goes in front of each parameter's name.</param>
-    public static IEnumerable<SafetensorsSource> Sources(ParameterStore store, DeviceBuffer buffer, string prefix = "") =>
-        store.Parameters.Select(p =>
-        {
-            var start = store.OffsetOf(p.Name) * 4;
-            return new SafetensorsSource(prefix + p.Name, SafetensorsDtype.F32, p.Shape,
-                (offset, destination) => buffer.Read(destination, start + offset));
-        });
+    public static IEnumerable<SafetensorsSource> Weights(ParameterStore store, Func<ParameterInfo, bool>? which = null, string prefix = "") =>
+        store.Parameters.Where(which ?? (_ => true)).Select(p => store.HasMaster(p.Name)
+            ? Source(prefix + p.Name, p, store, store.Master, SafetensorsDtype.F32)
+            : Source(prefix + p.Name, p, store, store.Compute!, SafetensorsDtype.BF16));
+
+    /// <summary>The optimizer's moments of all trained parameters, for a safetensors file: "m." and "v." and the name.</summary>
+    public static IEnumerable<SafetensorsSource> Moments(ParameterStore store)
+    {
+        var trained = store.Parameters.Where(p => store.Layout.IsTrained(p.Name)).ToList();
+        return [.. trained.Select(p => Source("m." + p.Name, p, store, store.FirstMoments!, SafetensorsDtype.F32)),
+            .. trained.Select(p => Source("v." + p.Name, p, store, store.SecondMoments!, SafetensorsDtype.F32))];
+    }
 
     /// <summary>config.json as text.</summary>
     public static string ConfigText(ModelConfig model) => model.ToJson().ToJsonString(Indented);
 
-    /// <summary>
-    /// Fills one of a store's fp32 buffers from a file of a checkpoint, which must hold exactly its parameters under their own names.
-    /// </summary>
+    /// <summary>Fills parameters from a file that must hold exactly them, under their own names, in F32, F16 or BF16.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="store">The parameters.</param>
+    /// <param name="which">Which of them the file holds; all if it is null.</param>
+    /// <param name="prefix">What stands in front of each parameter's name.</param>
+    /// <param name="owner">Whose tensors they must be, for messages.</param>
     /// <exception cref="InvalidDataException">A tensor is missing, too much, or of another shape or dtype; the message names it.</exception>
-    public static void Load(SafetensorsFile file, ParameterStore store, DeviceBuffer buffer, string prefix = "")
+    public static void LoadWeights(SafetensorsFile file, ParameterStore store, Func<ParameterInfo, bool>? which = null, string prefix = "",
+        string owner = ConfigOwner) =>
+        Load(file.Path, file.Tensors, store.Parameters.Where(which ?? (_ => true)).ToDictionary(p => prefix + p.Name), owner,
+            (p, values, begin) => store.Write(p.Name, values, begin));
+
+    /// <summary>Fills the optimizer's moments of all trained parameters from a file that must hold exactly them.</summary>
+    /// <exception cref="InvalidDataException">A tensor is missing, too much, or of another shape or dtype; the message names it.</exception>
+    public static void LoadMoments(SafetensorsFile file, ParameterStore store)
     {
-        var path = file.Path;
-        var found = file.Tensors.Where(t => t.Name.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(t => t.Name);
-        var wanted = store.Parameters.ToDictionary(p => prefix + p.Name);
-        foreach (var name in found.Keys)
+        var trained = store.Parameters.Where(p => store.Layout.IsTrained(p.Name)).ToList();
+        foreach (var (prefix, buffer) in new[] { ("m.", store.FirstMoments!), ("v.", store.SecondMoments!) })
         {
-            if (!wanted.ContainsKey(name))
-                throw new InvalidDataException($"{path} has a tensor '{name}' that the model of its config.json does not have");
-        }
-
-        foreach (var (name, p) in wanted)
-        {
-            if (!found.TryGetValue(name, out var tensor))
-                throw new InvalidDataException($"{path} lacks the tensor '{name}', which the model of its config.json has");
-            if (!tensor.Shape.SequenceEqual(p.Shape))
-            {
-                throw new InvalidDataException($"{path}: tensor '{name}' has the shape [{string.Join(", ", tensor.Shape)}], "
-                    + $"the model of its config.json [{string.Join(", ", p.Shape)}]");
-            }
-
-            if (!TensorFloats.Supports(tensor.Dtype))
-                throw new InvalidDataException($"{path}: tensor '{name}' is {tensor.Dtype.FileName()}; F32, F16 and BF16 can be loaded");
-            Fill(tensor, buffer, store.OffsetOf(p.Name) * 4);
+            Load(file.Path, file.Tensors.Where(t => t.Name.StartsWith(prefix, StringComparison.Ordinal)),
+                trained.ToDictionary(p => prefix + p.Name), ConfigOwner,
+                (p, values, begin) => buffer.Write(values, (store.OffsetOf(p.Name) + begin) * 4));
         }
     }
 
@@ -74,9 +75,7 @@ public static class ModelFiles
         var store = new ParameterStore(device, tensors.Parameters, computeType, training);
         try
         {
-            foreach (var p in tensors.Parameters)
-                Fill(tensors[p.Name], store.Master, store.OffsetOf(p.Name) * 4);
-            store.RefreshCompute();
+            Load(tensors, store);
             return (tensors.Model, store);
         }
         catch
@@ -84,6 +83,13 @@ public static class ModelFiles
             store.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Fills the parameters of a folder's model; the store may have others besides, such as an adapter's.</summary>
+    public static void Load(ModelTensors tensors, ParameterStore store)
+    {
+        foreach (var p in tensors.Parameters)
+            Fill(tensors[p.Name], (values, begin) => store.Write(p.Name, values, begin));
     }
 
     /// <summary>Reads a folder's config.json.</summary>
@@ -118,7 +124,43 @@ public static class ModelFiles
         }
     }
 
-    private static void Fill(SafetensorsTensor tensor, DeviceBuffer buffer, long offset)
+    private delegate void WriteParameter(ParameterInfo parameter, ReadOnlySpan<float> values, long begin);
+
+    private delegate void WritePart(ReadOnlySpan<float> values, long begin);
+
+    private static SafetensorsSource Source(string name, ParameterInfo p, ParameterStore store, DeviceBuffer buffer, SafetensorsDtype dtype)
+    {
+        var start = store.OffsetOf(p.Name) * (dtype.Bits() / 8);
+        return new SafetensorsSource(name, dtype, p.Shape, (offset, destination) => buffer.Read(destination, start + offset));
+    }
+
+    private static void Load(string path, IEnumerable<SafetensorsTensor> tensors, Dictionary<string, ParameterInfo> wanted, string owner,
+        WriteParameter write)
+    {
+        var found = tensors.ToDictionary(t => t.Name);
+        foreach (var name in found.Keys)
+        {
+            if (!wanted.ContainsKey(name))
+                throw new InvalidDataException($"{path} has a tensor '{name}' that {owner} does not have");
+        }
+
+        foreach (var (name, p) in wanted)
+        {
+            if (!found.TryGetValue(name, out var tensor))
+                throw new InvalidDataException($"{path} lacks the tensor '{name}', which {owner} has");
+            if (!tensor.Shape.SequenceEqual(p.Shape))
+            {
+                throw new InvalidDataException($"{path}: tensor '{name}' has the shape [{string.Join(", ", tensor.Shape)}], "
+                    + $"{owner} [{string.Join(", ", p.Shape)}]");
+            }
+
+            if (!TensorFloats.Supports(tensor.Dtype))
+                throw new InvalidDataException($"{path}: tensor '{name}' is {tensor.Dtype.FileName()}; F32, F16 and BF16 can be loaded");
+            Fill(tensor, (values, begin) => write(p, values, begin));
+        }
+    }
+
+    private static void Fill(SafetensorsTensor tensor, WritePart write)
     {
         var elements = TensorFloats.ElementsOf(tensor);
         var floats = new float[Math.Min(elements, TensorFloats.Chunk)];
@@ -126,7 +168,7 @@ public static class ModelFiles
         {
             var part = floats.AsSpan(0, (int)Math.Min(floats.Length, elements - done));
             TensorFloats.Read(tensor, done, part);
-            buffer.Write<float>(part, offset + (done * 4));
+            write(part, done);
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Ingot.Graphs;
 
 namespace Ingot.Checkpoints;
 
@@ -29,7 +30,7 @@ internal static class TensorFloats
         if (tensor.Dtype == SafetensorsDtype.BF16)
         {
             for (var i = 0; i < destination.Length; i++)
-                destination[i] = BitConverter.UInt32BitsToSingle((uint)halves[i] << 16);
+                destination[i] = Bf16.Widen(halves[i]);
         }
         else
         {
@@ -49,7 +50,7 @@ internal static class TensorFloats
             case SafetensorsDtype.BF16:
                 var bits = MemoryMarshal.Cast<byte, ushort>(destination);
                 for (var i = 0; i < values.Length; i++)
-                    bits[i] = ToBf16(values[i]);
+                    bits[i] = Bf16.Round(values[i]);
                 break;
             case SafetensorsDtype.F16:
                 var halves = MemoryMarshal.Cast<byte, Half>(destination);
@@ -59,13 +60,5 @@ internal static class TensorFloats
             default:
                 throw new NotSupportedException($"weights cannot be written as {dtype.FileName()}");
         }
-    }
-
-    private static ushort ToBf16(float value)
-    {
-        var bits = BitConverter.SingleToUInt32Bits(value);
-        if (float.IsNaN(value))
-            return (ushort)((bits >> 16) | 0x40); // Rounding could make an infinity of it.
-        return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
     }
 }

@@ -1,4 +1,5 @@
 using Ingot.Bindings;
+using Ingot.Graphs.Ops;
 
 namespace Ingot.Graphs;
 
@@ -19,6 +20,12 @@ public sealed class Graph(DType computeType = DType.F32)
     public DType ComputeType { get; } = computeType is DType.F32 or DType.Bf16
         ? computeType
         : throw new ArgumentOutOfRangeException(nameof(computeType), computeType, "must be F32 or BF16");
+
+    /// <summary>Whether a parameter of that name is trained; frozen ones get no gradient, nor does anything on the way to them alone.</summary>
+    public Func<string, bool> IsTrained { get; init; } = _ => true;
+
+    /// <summary>What computes linear layers in place of <see cref="Ops.Linear"/> itself; null for nothing.</summary>
+    public ILinearAdapter? LinearAdapter { get; set; }
 
     /// <summary>Calls in the order in which they run.</summary>
     public List<Call> Calls { get; internal set; } = [];
@@ -49,7 +56,7 @@ public sealed class Graph(DType computeType = DType.F32)
     /// Declares a parameter of the current scope, or gives back the one declared before (a tied weight). It takes part in
     /// computations in <see cref="ComputeType"/>; its master copy is fp32.
     /// </summary>
-    public Tensor Parameter(string name, long[] shape, Initializer initializer, bool trainable = true)
+    public Tensor Parameter(string name, long[] shape, Initializer initializer)
     {
         var full = Qualified(name);
         if (_parameters.TryGetValue(full, out var known))
@@ -62,7 +69,7 @@ public sealed class Graph(DType computeType = DType.F32)
         if (shape.Length == 0 || shape.Any(d => d <= 0))
             throw new ArgumentException($"parameter {full} has the shape [{string.Join(", ", shape)}]; every dimension must be 1 or more");
         var t = New(new Storage(full, StorageKind.Parameter, ComputeType, Tensor.Product(shape)), shape);
-        t.RequiresGradient = trainable;
+        t.RequiresGradient = IsTrained(full);
         _parameters.Add(full, t);
         _parameterInfos.Add(new ParameterInfo(full, shape, initializer));
         return t;

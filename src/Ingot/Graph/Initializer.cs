@@ -14,6 +14,9 @@ public abstract record Initializer
 
     /// <summary>Independent draws from a normal distribution with mean 0.</summary>
     public sealed record Normal(double StandardDeviation) : Initializer;
+
+    /// <summary>Independent draws, all equally likely, from -bound to bound.</summary>
+    public sealed record Uniform(double Bound) : Initializer;
 }
 
 /// <summary>A parameter as a model declares it.</summary>

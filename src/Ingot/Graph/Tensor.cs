@@ -73,6 +73,9 @@ public sealed class Tensor
         RequiresGradient = RequiresGradient && Storage.Kind == StorageKind.Parameter,
     };
 
+    /// <summary>The same tensor, through which no gradient flows (an alias).</summary>
+    internal Tensor Detached() => new(Graph, Storage, DType, [.. Shape], [.. Strides], Offset);
+
     /// <summary>The matrix with its two dimensions exchanged (an alias).</summary>
     internal Tensor Transposed() => Alias([Shape[1], Shape[0]], [Strides[1], Strides[0]], Offset);
 

@@ -104,7 +104,7 @@ public abstract record ModelConfig
     }
 
     /// <summary>Floating-point operations that training takes for each token: 6 N + 6 L C T, N with a tied head once.</summary>
-    public double TrainingFlopsPerToken(long length) =>
+    public virtual double TrainingFlopsPerToken(long length) =>
         (6.0 * DeclareParameters().Sum(p => p.Elements)) + (6.0 * Layers * Width * length);
 
     /// <summary>The family's own keys of config.json.</summary>

@@ -1,3 +1,4 @@
+using Ingot.Adapters;
 using Ingot.Models;
 using Ingot.Models.Gpt2;
 using Ingot.Models.Llama;
@@ -25,6 +26,34 @@ public static class ModelFactory
         };
         config.Validate();
         return config;
+    }
+
+    /// <summary>The model with the adapter that the options ask for; itself if they ask for none.</summary>
+    /// <exception cref="TrainingOptionsException">The adapter does not fit the model.</exception>
+    public static ModelConfig Adapt(ModelConfig model, TrainingOptions options)
+    {
+        if (options.LoraRank == 0)
+            return model;
+        var adapted = new AdaptedModel(model, new LoraConfig
+        {
+            Rank = options.LoraRank,
+            Alpha = options.LoraAlpha,
+            Dropout = options.LoraDropout,
+            UseRslora = options.UseRslora,
+            UseDora = options.UseDora,
+            TargetModules = options.LoraTargets,
+            ModulesToSave = options.ModulesToSave,
+        });
+        try
+        {
+            adapted.Validate();
+            return adapted;
+        }
+        catch (ArgumentException e)
+        {
+            throw new TrainingOptionsException([e.Message.Replace("target_modules", "loraTargets", StringComparison.Ordinal)
+                .Replace("modules_to_save", "modulesToSave", StringComparison.Ordinal)]);
+        }
     }
 
     private static Gpt2Config Apply(Gpt2Config c, TrainingOptions o, int vocabularySize, int? endOfText)

@@ -211,11 +211,11 @@ public sealed class OptionKey
             return $"is \"{section.Value}\", but must be {Accepts}";
         }
 
-        // Each layer adds to the map of those before it. The names are ops, which are lower-case; environment variables are not.
+        // Each layer adds to the map of those before it. Ops are lower-case; environment variables are not.
         var map = new Dictionary<string, string>((IReadOnlyDictionary<string, string>)Get(options)!, StringComparer.Ordinal);
         foreach (IConfigurationSection child in children)
         {
-            map[child.Key.ToLowerInvariant()] = child.Value!;
+            map[PropertyName == nameof(TrainingOptions.Kernels) ? child.Key.ToLowerInvariant() : child.Key] = child.Value!;
         }
 
         _property.SetValue(options, map);

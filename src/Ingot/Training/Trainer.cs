@@ -106,7 +106,7 @@ public sealed class Trainer : IDisposable
             var plan = TrainingPlan.Make(_model, options);
             TrainingPlan.RequireMemory(plan, _device);
             var stepOptions = TrainingPlan.StepOptions(options, _model);
-            _parameters = new ParameterStore(_device, _model.DeclareParameters(), stepOptions.ComputeType, training: true);
+            _parameters = new ParameterStore(_device, ParameterSelection.Layout(_model, options), stepOptions.ComputeType, training: true);
             if (from is null)
                 _parameters.Initialize((ulong)options.Seed);
             else
@@ -409,12 +409,8 @@ public sealed class Trainer : IDisposable
         _metrics.FlushToDisk();
         _samples.FlushToDisk();
         var snapshot = _writer.BeginSnapshot(_state.Step);
-        snapshot.AddSafetensors(ModelFiles.WeightsName, [.. ModelFiles.Sources(_parameters, _parameters.Master)]);
-        snapshot.AddSafetensors("optimizer.safetensors",
-        [
-            .. ModelFiles.Sources(_parameters, _parameters.FirstMoments!, "m."),
-            .. ModelFiles.Sources(_parameters, _parameters.SecondMoments!, "v."),
-        ]);
+        snapshot.AddSafetensors(ModelFiles.WeightsName, [.. ModelFiles.Weights(_parameters)]);
+        snapshot.AddSafetensors("optimizer.safetensors", [.. ModelFiles.Moments(_parameters)]);
         snapshot.AddText(ModelFiles.ConfigName, ModelFiles.ConfigText(_model));
         snapshot.AddText("generation_config.json", GenerationConfig.Text(_data.Tokenizer.EndOfTextId));
         foreach (var (name, bytes) in _data.TokenizerFiles)
@@ -433,14 +429,9 @@ public sealed class Trainer : IDisposable
     private void LoadState(string folder)
     {
         using (var weights = SafetensorsFile.Open(Path.Combine(folder, ModelFiles.WeightsName)))
-            ModelFiles.Load(weights, _parameters, _parameters.Master);
+            ModelFiles.LoadWeights(weights, _parameters);
         using (var moments = SafetensorsFile.Open(Path.Combine(folder, "optimizer.safetensors")))
-        {
-            ModelFiles.Load(moments, _parameters, _parameters.FirstMoments!, "m.");
-            ModelFiles.Load(moments, _parameters, _parameters.SecondMoments!, "v.");
-        }
-
-        _parameters.RefreshCompute();
+            ModelFiles.LoadMoments(moments, _parameters);
     }
 
     /// <summary>

@@ -1,3 +1,6 @@
+using System.Globalization;
+using Ingot.Adapters;
+
 namespace Ingot.Training;
 
 /// <summary>An option whose value cannot be used.</summary>
@@ -46,6 +49,7 @@ public sealed partial record TrainingOptions
         CheckData(problems);
         CheckLimits(problems);
         CheckOptimizer(problems);
+        CheckSelection(problems);
         CheckReporting(problems);
         return problems.All;
     }
@@ -211,6 +215,58 @@ public sealed partial record TrainingOptions
         if (Threads is < 0 or > 1024)
         {
             problems.Add("threads", $"is {Threads}, but must be 0 (every core) to 1024");
+        }
+    }
+
+    private void CheckSelection(Problems problems)
+    {
+        foreach (var (key, patterns) in new[]
+                 {
+                     ("trainable", Trainable), ("freeze", Freeze), ("noWeightDecay", NoWeightDecay), ("learningRateFactors", [.. LearningRateFactors.Keys]),
+                 })
+        {
+            foreach (string pattern in patterns)
+            {
+                try
+                {
+                    NamePattern.Parse(pattern);
+                }
+                catch (FormatException e)
+                {
+                    problems.Add(key, $"holds \"{pattern}\", which is no pattern: {e.Message}");
+                }
+            }
+        }
+
+        foreach ((string pattern, string factor) in LearningRateFactors)
+        {
+            if (!double.TryParse(factor, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) || !(number > 0) || !double.IsFinite(number))
+            {
+                problems.Add("learningRateFactors", $"gives \"{pattern}\" the factor \"{factor}\", but it must be a number above 0; freeze takes what stays as it is");
+            }
+        }
+
+        if (LayerwiseLearningRateDecay is not (> 0 and <= 1))
+        {
+            problems.Add("layerwiseLearningRateDecay", $"is {LayerwiseLearningRateDecay}, but must be above 0 to 1");
+        }
+
+        problems.Between("loraRank", LoraRank, 0, MostPerLayer);
+        problems.Positive("loraAlpha", LoraAlpha);
+        problems.ShareBelowOne("loraDropout", LoraDropout);
+        if (LoraTargets.Count == 0)
+        {
+            problems.Add("loraTargets", $"is empty: name layers, or take {LoraConfig.AllLinear}");
+        }
+
+        if (LoraRank > 0 && Trainable.Count > 0)
+        {
+            problems.Add("trainable", "does not go with loraRank, which trains the adapter alone: modulesToSave takes what is trained besides");
+        }
+
+        if (LoraRank == 0 && (UseDora || UseRslora || ModulesToSave.Count > 0))
+        {
+            problems.Add(UseDora ? "useDora" : UseRslora ? "useRslora" : "modulesToSave", "needs an adapter: set loraRank above 0");
         }
     }
 

@@ -1,3 +1,4 @@
+using Ingot.Adapters;
 using Ingot.Data;
 
 namespace Ingot.Training;
@@ -146,6 +147,46 @@ public sealed partial record TrainingOptions
 
     /// <summary>Training stops with an error after this many steps left out in a row, not-finite ones included.</summary>
     public int MaxSkippedSteps { get; init; } = 10;
+
+    // ---- What is trained: parameters by patterns of their names ("wte", "h.0", "ln_*", "/regex/") ----
+
+    /// <summary>Parameters that are trained, by patterns of their names; empty means all.</summary>
+    public IReadOnlyList<string> Trainable { get; init; } = [];
+
+    /// <summary>Parameters that stay as they are, by patterns of their names; wins over trainable.</summary>
+    public IReadOnlyList<string> Freeze { get; init; } = [];
+
+    /// <summary>What the learning rate is multiplied by, by pattern, for example "wte" to 0.1; factors of several patterns multiply.</summary>
+    public IReadOnlyDictionary<string, string> LearningRateFactors { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Learning rate of a layer as a share of that of the next one, above 0 to 1; the head and the final norm come last.</summary>
+    public double LayerwiseLearningRateDecay { get; init; } = 1;
+
+    /// <summary>Parameters that do not decay, by pattern, besides biases and norms.</summary>
+    public IReadOnlyList<string> NoWeightDecay { get; init; } = [];
+
+    // ---- Low-rank adapters (LoRA): only they are trained, beside a model that stays as it is ----
+
+    /// <summary>Rank of the adapter; 0 trains without one.</summary>
+    public int LoraRank { get; init; }
+
+    /// <summary>The adapter's output is multiplied by this over the rank.</summary>
+    public double LoraAlpha { get; init; } = 16;
+
+    /// <summary>Dropout of the adapter's input, 0 to below 1.</summary>
+    public double LoraDropout { get; init; }
+
+    /// <summary>Layers with an adapter, by the end of their name, for example q_proj and v_proj; "all-linear" takes all in the blocks.</summary>
+    public IReadOnlyList<string> LoraTargets { get; init; } = [LoraConfig.AllLinear];
+
+    /// <summary>Whether the adapter's output is multiplied by loraAlpha over the root of the rank (rsLoRA).</summary>
+    public bool UseRslora { get; init; }
+
+    /// <summary>Whether the length of each output's weights is trained apart from their direction (DoRA).</summary>
+    public bool UseDora { get; init; }
+
+    /// <summary>Modules that are trained as a whole and kept with the adapter, for example lm_head.</summary>
+    public IReadOnlyList<string> ModulesToSave { get; init; } = [];
 
     // ---- How to compute ----
 

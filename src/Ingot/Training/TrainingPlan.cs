@@ -1,3 +1,4 @@
+using Ingot.Adapters;
 using Ingot.Bindings;
 using Ingot.Graphs;
 using Ingot.Graphs.Ops;
@@ -9,20 +10,20 @@ namespace Ingot.Training;
 /// <summary>What a training run will take, before anything is allocated. Sizes are bytes.</summary>
 /// <param name="Model">The model.</param>
 /// <param name="Parameters">Number of parameters.</param>
+/// <param name="TrainedParameters">Number of those that are trained; the others are frozen.</param>
 /// <param name="ParameterBytes">Master copies, and bf16 copies if there are any.</param>
 /// <param name="GradientBytes">Gradients, fp32.</param>
 /// <param name="OptimizerBytes">Both moments, fp32.</param>
 /// <param name="ActivationBytes">The arena of temporaries, after sharing.</param>
 /// <param name="UnsharedActivationBytes">What temporaries would take without sharing.</param>
+/// <param name="SnapshotBytes">Copy of weights and moments while a checkpoint is written; always in the host's memory.</param>
 /// <param name="TokensPerStep">Tokens of a step, accumulation included.</param>
 /// <param name="FlopsPerStep">Floating-point operations of a step: (6 N + 6 L C T) for each token.</param>
 /// <param name="Calls">Kernel calls of a micro-batch.</param>
-public sealed record PlanReport(ModelConfig Model, long Parameters, long ParameterBytes, long GradientBytes, long OptimizerBytes,
-    long ActivationBytes, long UnsharedActivationBytes, long TokensPerStep, double FlopsPerStep, int Calls)
+public sealed record PlanReport(ModelConfig Model, long Parameters, long TrainedParameters, long ParameterBytes, long GradientBytes,
+    long OptimizerBytes, long ActivationBytes, long UnsharedActivationBytes, long SnapshotBytes, long TokensPerStep, double FlopsPerStep,
+    int Calls)
 {
-    /// <summary>Copy of weights and moments while a checkpoint is written beside training; always in the host's memory.</summary>
-    public long SnapshotBytes => checked(GradientBytes + OptimizerBytes);
-
     /// <summary>All but that copy: what lies in the memory of the device that trains.</summary>
     public long DeviceBytes => checked(ParameterBytes + GradientBytes + OptimizerBytes + ActivationBytes);
 
@@ -38,7 +39,8 @@ public static class TrainingPlan
     /// or the preset's.
     /// </summary>
     public static PlanReport Make(TrainingOptions options) =>
-        Make(ModelFactory.Create(options, options.VocabSize ?? Presets.Find(options.Model)?.VocabularySize ?? 8192, null), options);
+        Make(ModelFactory.Adapt(
+            ModelFactory.Create(options, options.VocabSize ?? Presets.Find(options.Model)?.VocabularySize ?? 8192, null), options), options);
 
     /// <summary>Plans the training of a model.</summary>
     /// <exception cref="InsufficientMemoryException">It takes more than 64 bits can count.</exception>
@@ -119,15 +121,16 @@ public static class TrainingPlan
     private static PlanReport Count(ModelConfig model, TrainingOptions options)
     {
         var step = StepOptions(options, model);
-        var parameters = model.DeclareParameters();
-        var graph = TrainingStep.Write(model, step);
+        var layout = ParameterSelection.Layout(model, options);
+        var graph = TrainingStep.Write(model, step, layout: layout);
         var plan = CompiledGraph.Prepare(graph, new CompileOptions { Train = true, Recompute = step.Recompute, HeadBytes = step.HeadBytes });
-        var count = parameters.Sum(p => p.Elements);
-        var master = ParameterStore.BytesFor(parameters, DType.F32, training: false);
+        var trained = checked(layout.TrainedElements * 4);
+        // An adapter's checkpoints hold what is trained and nothing else.
+        var saved = model is AdaptedModel ? trained : checked(trained + ((layout.Elements - layout.TrainedElements) * step.ComputeType.Size()));
         var tokens = (long)step.Batch * step.Length * options.GradientAccumulationSteps;
-        var report = new PlanReport(model, count, ParameterStore.BytesFor(parameters, step.ComputeType, training: false), master,
-            checked(2 * master), plan.ArenaBytes, plan.UnsharedBytes, tokens, model.TrainingFlopsPerToken(step.Length) * tokens,
-            graph.Calls.Count);
+        var report = new PlanReport(model, layout.ParameterCount, layout.TrainedCount, layout.ParameterBytes(step.ComputeType), trained,
+            checked(2 * trained), plan.ArenaBytes, plan.UnsharedBytes, checked(saved + (2 * trained)), tokens,
+            model.TrainingFlopsPerToken(step.Length) * tokens, graph.Calls.Count);
         _ = report.TotalBytes; // What cannot be counted is found out here.
         return report;
     }

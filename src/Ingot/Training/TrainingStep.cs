@@ -83,9 +83,9 @@ public readonly record struct StepResult(double Loss, double GradientNorm, bool 
 /// </summary>
 public sealed class TrainingStep : IDisposable
 {
-    // What a pass is given lies behind its tokens and targets (and positions and segments), what an update is given and what comes of it in buffers of their own; each
-    // value on its own cache line.
-    private const long ScheduleAt = 0, LimitsAt = 64, SettingsBytes = 128;
+    // What a pass is given lies behind its tokens and targets (and positions and segments), what an update is given and what comes of it
+    // in buffers of their own; each value on its own cache line.
+    private const long LimitsAt = 0, SchedulesAt = 64, ScheduleBytes = 64;
     private const long LossAt = 0, NormAt = 64, ControlAt = 128, SquaresAt = 192, ResultsBytes = 256;
 
     private readonly ModelConfig _model;
@@ -96,6 +96,7 @@ public sealed class TrainingStep : IDisposable
     private readonly DeviceBuffer _results;
     private readonly DeviceBuffer? _readBack; // On a GPU: the host's copy of the results,
     private readonly NativeEvent? _done;      // and when it is there.
+    private readonly double[] _learningRateFactors; // Of the parameters' groups: each has a schedule of its own.
     private readonly CompiledGraph _first; // The first micro-batch of the longest rows.
     private readonly NativeProgram _update;
     private readonly Dictionary<(int Length, bool AddsToGradients), CompiledGraph> _passes = [];
@@ -114,7 +115,8 @@ public sealed class TrainingStep : IDisposable
         try
         {
             _pass = new HostInput(device, _seedAt + 64);
-            _settings = new HostInput(device, SettingsBytes);
+            _learningRateFactors = [.. parameters.Layout.Groups.Select(g => g.Settings.LearningRateFactor).Distinct()];
+            _settings = new HostInput(device, SchedulesAt + (ScheduleBytes * _learningRateFactors.Length));
             _results = new DeviceBuffer(device, ResultsBytes, pinned: onHost);
             if (!onHost)
                 (_readBack, _done) = (new DeviceBuffer(device, ResultsBytes, pinned: true), new NativeEvent(device));
@@ -147,10 +149,10 @@ public sealed class TrainingStep : IDisposable
     /// <summary>The program of the update: for timings.</summary>
     public NativeProgram UpdateProgram => _update;
 
-    /// <summary>The graph of a training pass, before any pass over it.</summary>
-    public static Graph Write(ModelConfig model, TrainingStepOptions options, bool addToGradients = false)
+    /// <summary>The graph of a training pass, before any pass over it. Without a layout all parameters are trained.</summary>
+    public static Graph Write(ModelConfig model, TrainingStepOptions options, bool addToGradients = false, ParameterLayout? layout = null)
     {
-        var graph = new Graph(options.ComputeType);
+        var graph = new Graph(options.ComputeType) { IsTrained = name => layout?.IsTrained(name) != false };
         var seed = graph.Input("seed", DType.I64, 2);
         var context = options.HasSegments
             ? ForwardContext.WithSegments(graph, options.Batch, options.Length, seed)
@@ -232,10 +234,14 @@ public sealed class TrainingStep : IDisposable
     /// <summary>The second part: norm, decision, AdamW. The result of the step before must have been read.</summary>
     public void Update(double learningRate, double lossLimit = double.PositiveInfinity, double normLimit = double.PositiveInfinity)
     {
-        var schedule = _settings.Map<float>(ScheduleAt, 3);
-        schedule[0] = (float)learningRate;
-        schedule[1] = (float)(1 - Math.Pow(_options.Beta1, Updates + 1));
-        schedule[2] = (float)(1 - Math.Pow(_options.Beta2, Updates + 1));
+        for (var i = 0; i < _learningRateFactors.Length; i++)
+        {
+            var schedule = _settings.Map<float>(SchedulesAt + (i * ScheduleBytes), 3);
+            schedule[0] = (float)(learningRate * _learningRateFactors[i]);
+            schedule[1] = (float)(1 - Math.Pow(_options.Beta1, Updates + 1));
+            schedule[2] = (float)(1 - Math.Pow(_options.Beta2, Updates + 1));
+        }
+
         var limits = _settings.Map<float>(LimitsAt, 2);
         limits[0] = (float)lossLimit;
         limits[1] = (float)normLimit;
@@ -286,7 +292,7 @@ public sealed class TrainingStep : IDisposable
     }
 
     private CompiledGraph Compile(int length, bool addToGradients) => CompiledGraph.Compile(
-        Write(_model, _options with { Length = length }, addToGradients), Parameters,
+        Write(_model, _options with { Length = length }, addToGradients, Parameters.Layout), Parameters,
         new CompileOptions
         {
             Train = true,
@@ -316,38 +322,40 @@ public sealed class TrainingStep : IDisposable
     {
         var p = Parameters;
         var gradients = p.Gradients ?? throw new ArgumentException("the parameters were not made for training");
+        if (p.Layout.TrainedElements == 0)
+            throw new ArgumentException("there is nothing to train: all parameters are frozen");
         Operand Setting(long offset, long count) => new(_settings.Buffer, offset, DType.F32, count);
         Operand Result(long offset, long count) => new(_results, offset, DType.F32, count);
         var calls = new List<OpCall>
         {
-            new("sum_squares", [new Operand(gradients, 0, DType.F32, p.Elements), Result(SquaresAt, 1)]) { Label = "gradient norm" },
+            new("sum_squares", [new Operand(gradients, 0, DType.F32, p.Layout.TrainedElements), Result(SquaresAt, 1)])
+            {
+                Label = "gradient norm",
+            },
             new("update_guard", [Result(SquaresAt, 1), Result(LossAt, 1), Setting(LimitsAt, 2), Result(NormAt, 1), Result(ControlAt, 2)])
             {
                 Attributes = [new OpAttribute("max_norm", _options.MaxGradNorm)],
                 Label = "guard",
             },
         };
-        foreach (var (label, begin, count, decay) in new[]
-                 {
-                     ("adamw.decay", 0L, p.DecayElements, _options.WeightDecay),
-                     ("adamw.no_decay", p.DecayElements, p.Elements - p.DecayElements, 0),
-                 })
+        foreach (var (settings, begin, count) in p.Layout.Groups)
         {
-            if (count == 0)
-                continue;
             Operand Part(DeviceBuffer buffer) => new(buffer, begin * 4, DType.F32, count);
+            var schedule = SchedulesAt + (Array.IndexOf(_learningRateFactors, settings.LearningRateFactor) * ScheduleBytes);
             calls.Add(new OpCall("adamw",
             [
-                Part(p.Master), Part(gradients), Part(p.FirstMoments!), Part(p.SecondMoments!), Setting(ScheduleAt, 3), Result(ControlAt, 2),
+                Part(p.Master), Part(gradients), Part(p.FirstMoments!), Part(p.SecondMoments!), Setting(schedule, 3), Result(ControlAt, 2),
                 p.Compute is null ? default : new Operand(p.Compute, begin * 2, DType.Bf16, count),
             ])
             {
                 Attributes =
                 [
                     new OpAttribute("beta1", _options.Beta1), new OpAttribute("beta2", _options.Beta2),
-                    new OpAttribute("epsilon", _options.Epsilon), new OpAttribute("weight_decay", decay),
+                    new OpAttribute("epsilon", _options.Epsilon),
+                    new OpAttribute("weight_decay", settings.Decays ? _options.WeightDecay : 0),
                 ],
-                Label = label,
+                Label = $"adamw.{(settings.Decays ? "decay" : "no_decay")}"
+                    + (settings.LearningRateFactor == 1 ? "" : FormattableString.Invariant($".{settings.LearningRateFactor:0.####}")),
             });
         }
 

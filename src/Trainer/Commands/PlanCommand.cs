@@ -38,7 +38,8 @@ internal static class PlanCommand
     private static void WriteText(PlanReport plan, TrainingOptions training)
     {
         Console.WriteLine($"model        {training.Model}: {plan.Model.Layers} layers, width {plan.Model.Width}, vocabulary {plan.Model.VocabularySize:N0}");
-        Console.WriteLine($"parameters   {plan.Parameters:N0}");
+        Console.WriteLine($"parameters   {plan.Parameters:N0}{(plan.TrainedParameters < plan.Parameters
+            ? $", of which {plan.TrainedParameters:N0} are trained ({100.0 * plan.TrainedParameters / plan.Parameters:0.##} %)" : "")}");
         Console.WriteLine($"step         {plan.TokensPerStep:N0} tokens, {plan.FlopsPerStep / 1e9:N1} GFLOP, {plan.Calls:N0} kernel calls a pass");
         Console.WriteLine("memory");
         Console.WriteLine($"  parameters {Text.Bytes(plan.ParameterBytes),12}");
@@ -57,6 +58,7 @@ internal static class PlanCommand
     {
         writer.WriteStartObject();
         writer.WriteNumber("parameters", plan.Parameters);
+        writer.WriteNumber("trainedParameters", plan.TrainedParameters);
         writer.WriteNumber("tokensPerStep", plan.TokensPerStep);
         writer.WriteNumber("flopsPerStep", plan.FlopsPerStep);
         writer.WriteNumber("calls", plan.Calls);

@@ -12,6 +12,16 @@ public enum WeightLayout
     InOut,
 }
 
+/// <summary>Computes the linear layers of a graph (<see cref="Graph.LinearAdapter"/>), for example with an adapter beside the weight.</summary>
+public interface ILinearAdapter
+{
+    /// <summary>
+    /// Writes down one layer, whose name is the graph's current scope: x [N, inputs], weight [inputs, outputs] in whichever layout
+    /// it has in memory, bias [outputs] or null. Gives [N, outputs].
+    /// </summary>
+    Tensor Apply(Tensor x, Tensor weight, Tensor? bias);
+}
+
 /// <summary>Matrix products: y = activation(x · W + bias).</summary>
 public static class Linear
 {
@@ -41,14 +51,22 @@ public static class Linear
             var weight = layout == WeightLayout.OutIn
                 ? g.Parameter("weight", [outputs, inputs], initializer).Transposed()
                 : g.Parameter("weight", [inputs, outputs], initializer);
-            var y = MatMul(x, weight);
-            if (!bias)
-                return y;
-            var b = g.Parameter("bias", [outputs], Initializer.Zeros);
-            var sum = g.Like(y);
-            g.Emit(Elementwise.AddBiasOp, [y, b, sum]);
-            return sum;
+            var b = bias ? g.Parameter("bias", [outputs], Initializer.Zeros) : null;
+            return g.LinearAdapter is { } adapter ? adapter.Apply(x, weight, b) : Apply(x, weight, b);
         }
+    }
+
+    /// <summary>x [N, inputs] · weight [inputs, outputs] + bias [outputs], if there is one.</summary>
+    public static Tensor Apply(Tensor x, Tensor weight, Tensor? bias) => AddBias(MatMul(x, weight), bias);
+
+    /// <summary>x [N, C] + bias [C] in every row; x itself if there is no bias.</summary>
+    public static Tensor AddBias(Tensor x, Tensor? bias)
+    {
+        if (bias is null)
+            return x;
+        var y = x.Graph.Like(x);
+        x.Graph.Emit(Elementwise.AddBiasOp, [x, bias, y]);
+        return y;
     }
 
     /// <summary>a [M, K] · b [K, N].</summary>

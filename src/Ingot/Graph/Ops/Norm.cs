@@ -65,6 +65,17 @@ public static class Norm
         }
     }
 
+    /// <summary>1 / √(mean of squares) of each row of x [N, C]: [N] in F32. It has no gradient.</summary>
+    internal static Tensor InverseRms(Tensor x)
+    {
+        var g = x.Graph;
+        var rstd = Statistic(x);
+        var one = g.Temporary(x.DType, [x.Shape[1]]);
+        g.Emit(Elementwise.FillOp, [one], new OpAttribute("value", 1.0));
+        g.Emit(RmsNormOp, [x, null, one, g.Like(x), null, rstd], new OpAttribute("epsilon", 0.0));
+        return rstd;
+    }
+
     private static Tensor Statistic(Tensor x) => x.Graph.Temporary(DType.F32, [x.Shape[0]]);
 
     private static (Tensor X, Tensor Dy, Tensor? Dsum, Tensor Dx)? Prepare(Call call, GradientContext context)

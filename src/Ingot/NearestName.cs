@@ -1,4 +1,4 @@
-namespace Ingot.Training;
+namespace Ingot;
 
 /// <summary>Finds the name that somebody probably meant.</summary>
 public static class NearestName

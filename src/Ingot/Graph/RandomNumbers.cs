@@ -4,14 +4,15 @@ using System.Text;
 namespace Ingot.Graphs;
 
 /// <summary>
-/// Normal variates by Box and Muller from SplitMix64 (Steele et al. 2014), keyed by a seed and a name: a parameter's start
+/// Random numbers from SplitMix64 (Steele et al. 2014), keyed by a seed and a name: a parameter's start
 /// does not depend on which others there are.
 /// </summary>
-internal sealed class NormalGenerator(ulong seed, string name)
+internal sealed class RandomNumbers(ulong seed, string name)
 {
     private ulong _state = seed ^ XxHash64.HashToUInt64(Encoding.UTF8.GetBytes(name));
 
-    public void Fill(Span<float> values, double standardDeviation)
+    /// <summary>Normal variates with mean 0, by Box and Muller.</summary>
+    public void FillNormal(Span<float> values, double standardDeviation)
     {
         for (var i = 0; i < values.Length; i += 2)
         {
@@ -24,6 +25,13 @@ internal sealed class NormalGenerator(ulong seed, string name)
             if (i + 1 < values.Length)
                 values[i + 1] = (float)(radius * sin);
         }
+    }
+
+    /// <summary>Variates between -bound and bound.</summary>
+    public void FillUniform(Span<float> values, double bound)
+    {
+        foreach (ref var value in values)
+            value = (float)(bound * (((Next() >> 11) / 4503599627370496.0) - 1));
     }
 
     private ulong Next()
