@@ -85,9 +85,9 @@ class OpBench {
         return add(INGOT_F32, {static_cast<int64_t>(values.size())},
                    [&](std::byte* at, int64_t i) { *reinterpret_cast<float*>(at) = values[static_cast<size_t>(i)]; });
     }
-    /// An int64 operand with these values.
-    OpBench& integers(const std::vector<int64_t>& values) {
-        return add(INGOT_I64, {static_cast<int64_t>(values.size())},
+    /// An int64 operand of that shape with these values.
+    OpBench& integers(const std::vector<int64_t>& shape, const std::vector<int64_t>& values) {
+        return add(INGOT_I64, shape,
                    [&](std::byte* at, int64_t i) { *reinterpret_cast<int64_t*>(at) = values[static_cast<size_t>(i)]; });
     }
     /// An optional operand that is left out.

@@ -12,7 +12,7 @@ static void dropout(benchmark::State& state) {
     const auto t = static_cast<int32_t>(state.range(0));
     OpBench("dropout")
         .tensor(t, {1024, 768})
-        .integers({1, 2})
+        .integers({2}, {1, 2})
         .tensor(t, {1024, 768})
         .attribute("rate", 0.1)
         .measure(state);
@@ -33,7 +33,7 @@ static void transpose(benchmark::State& state) {
 static void sample(benchmark::State& state, float top_k, float top_p) {
     const auto t = static_cast<int32_t>(state.range(0));
     OpBench bench("sample");
-    bench.tensor(t, {1, 50257}).numbers({1, top_k, top_p, 0}).integers({1, 2}).indices({1}, 1).measure(state);
+    bench.tensor(t, {1, 50257}).numbers({1, top_k, top_p, 0}).integers({1, 2}, {1, 2}).indices({1}, 1).measure(state);
 }
 
 static void dtypes(benchmark::internal::Benchmark* b) {

@@ -151,7 +151,7 @@ int64_t draw_rows(const ingot_kernel_call* call, const Settings& settings) {
         Key* keys = reinterpret_cast<Key*>(slot);
         float* weights = reinterpret_cast<float*>(keys + vocabulary);
         for (int64_t row = begin; row < end; row++) {
-            const PhiloxBlock block = random_block(random[0], random[1], kSampleStream, static_cast<uint64_t>(row));
+            const PhiloxBlock block = random_block(random[2 * row], random[2 * row + 1], kSampleStream, 0);
             const double uniform = static_cast<double>((uint64_t{block[0]} << 32 | block[1]) >> 11) * 0x1p-53;
             const int64_t id =
                 draw(data<T>(logits) + row * logits.strides[0], vocabulary, settings, uniform, keys, weights);

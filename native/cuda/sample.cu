@@ -208,8 +208,8 @@ __global__ void __launch_bounds__(kMostThreads)
         if (threadIdx.x == 0) ids[index] = static_cast<int32_t>(most_likely);
         return;
     }
-    const PhiloxBlock block = random_block(static_cast<uint64_t>(random[0]), static_cast<uint64_t>(random[1]),
-                                           kSampleStream, static_cast<uint64_t>(index));
+    const PhiloxBlock block = random_block(static_cast<uint64_t>(random[2 * index]),
+                                           static_cast<uint64_t>(random[2 * index + 1]), kSampleStream, 0);
     const double uniform = static_cast<double>((uint64_t{block[0]} << 32 | block[1]) >> 11) * 0x1p-53;
     const int64_t drawn = draw(row, uniform, shared);
     if (drawn >= 0) ids[index] = static_cast<int32_t>(drawn);

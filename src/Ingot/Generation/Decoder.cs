@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using System.Numerics;
 using Ingot.Bindings;
 using Ingot.Graphs;
 using Ingot.Graphs.Ops;
@@ -7,27 +7,42 @@ using Ingot.Models;
 namespace Ingot.Generation;
 
 /// <summary>
-/// Writes on from a sequence of tokens, one token a run, with a key/value cache. One program reads the prompt (padded to a power
-/// of two, so that few programs serve all prompts), another writes every further token.
+/// Runs a model on sequences of tokens with a key/value cache, so that no token is read twice. A prompt is read by itself, in pieces of
+/// up to 512 tokens (padded to a power of two, so that few programs serve all prompts); then its keys and values go to a row of the
+/// cache, and one program writes a further token of every row at a time. What a sequence gets does not depend on the other rows: up to
+/// 16 rows bit for bit, beyond that, where matrix products are cut differently, up to rounding.
 /// </summary>
+/// <remarks>
+/// Not to be used by several threads at once. Memory grows with what is asked for: rows · tokens · 2 · layers · key/value width.
+/// </remarks>
 public sealed class Decoder : IDisposable
 {
-    // The cheapest draw, for runs whose logits only are wanted; it refuses logits that are not finite.
-    private static readonly GenerationOptions Greedy = new() { Temperature = 0 };
+    /// <summary>Tokens of a prompt that are read at once: enough for matrix products at full speed, few enough for little memory.</summary>
+    private const int PromptPiece = 512;
+
+    /// <summary>Fewest positions of a cache, so that short texts do not make it grow again and again.</summary>
+    private const int SmallestCapacity = 256;
 
     private readonly ModelConfig _model;
     private readonly ParameterStore _parameters;
-    private readonly int _capacity;
-    private readonly Dictionary<string, DeviceBuffer> _caches = [];
-    private readonly Dictionary<int, CompiledGraph> _programs = [];
+    private readonly Dictionary<(int Rows, int Length, int FirstRow), CompiledGraph> _programs = [];
+    private readonly Dictionary<int, CompiledGraph> _draws = [];
+    private KeyValueCache? _cache;
+    private DeviceBuffer? _logits;
 
     /// <summary>Prepares decoding of sequences of at most <paramref name="capacity"/> tokens (0: the model's context).</summary>
     public Decoder(ModelConfig model, ParameterStore parameters, int capacity = 0)
     {
         _model = model;
         _parameters = parameters;
-        _capacity = capacity is 0 ? model.MaxPositions : Math.Min(capacity, model.MaxPositions);
+        Context = capacity is 0 ? model.MaxPositions : Math.Min(capacity, model.MaxPositions);
     }
+
+    /// <summary>Most tokens that the model sees at once.</summary>
+    public int Context { get; }
+
+    /// <summary>Number of token ids.</summary>
+    internal int Vocabulary => _model.VocabularySize;
 
     /// <summary>
     /// Tokens that follow <paramref name="prompt"/>, until <see cref="GenerationOptions.MaxNewTokens"/> or <paramref name="stop"/>.
@@ -35,117 +50,200 @@ public sealed class Decoder : IDisposable
     /// </summary>
     public IEnumerable<int> Write(IReadOnlyList<int> prompt, GenerationOptions options, int? stop = null)
     {
-        ArgumentOutOfRangeException.ThrowIfZero(prompt.Count, nameof(prompt));
         options.Validate();
-        var context = prompt.Skip(Math.Max(0, prompt.Count - _capacity)).ToList();
-        var onHost = HostSampler.IsNeeded(options);
-        List<int> all = onHost ? [.. prompt] : [];
-        var cached = 0;
-        for (var i = 0; i < options.MaxNewTokens; i++)
-        {
-            if (context.Count >= _capacity)
-            {
-                context.RemoveRange(0, context.Count - Math.Max(1, _capacity / 2));
-                cached = 0;
-            }
-
-            var token = onHost ? StepOnHost(context, cached, all, prompt.Count, options, i) : Step(context, cached, options, i);
-            cached = context.Count;
-            if (token == stop)
-                yield break;
-            context.Add(token);
-            if (onHost)
-                all.Add(token);
-            yield return token;
-        }
+        var sequence = new Sequence(options.Fit(prompt, Context), options.Seed, options.NewTokens(prompt.Count));
+        var ends = stop is { } id ? [id] : options.EosTokenIds ?? [];
+        return new SequenceWriter(this, options, ends).Write([sequence], 1).Select(written => written.Token).Where(token => token >= 0);
     }
 
     /// <summary>Logits [vocabulary] of what follows the tokens.</summary>
     public float[] Logits(IReadOnlyList<int> tokens) => Logits(tokens, cached: 0);
 
-    /// <summary>The same when the cache holds the first <paramref name="cached"/> tokens already: all but the last, or none.</summary>
+    /// <summary>The same when the cache holds the first <paramref name="cached"/> tokens already, but not all.</summary>
     internal float[] Logits(IReadOnlyList<int> tokens, int cached)
     {
-        Run(tokens, cached, Greedy, 0);
-        var logits = new float[_model.VocabularySize];
-        ProgramFor(tokens.Count - cached).Get<float>("logits", logits);
+        Reserve(1, tokens.Count);
+        ReadPrompt(tokens, cached);
+        var logits = new float[Vocabulary];
+        ReadLogits(PromptRow, logits);
         return logits;
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
+    /// <summary>
+    /// Makes room for so many rows (besides the one that prompts are read in, if it is more than one) of so many tokens. What the cache
+    /// held may be lost.
+    /// </summary>
+    internal void Reserve(int rows, int tokens)
     {
-        foreach (var program in _programs.Values)
-            program.Dispose();
-        foreach (var cache in _caches.Values)
-            cache.Dispose();
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, Context);
+        var needed = rows == 1 ? 1 : rows + 1;
+        if (_cache is not null && _cache.Rows >= needed && _cache.Capacity >= tokens)
+            return;
+        var capacity = Math.Max(tokens, _cache?.Capacity ?? SmallestCapacity);
+        Release();
+        _cache = new KeyValueCache(_parameters.Device, needed, (int)Math.Min(Context, BitOperations.RoundUpToPowerOf2((uint)capacity)));
+        _logits = new DeviceBuffer(_parameters.Device, 4L * Vocabulary * needed);
+        // Rows that no sequence has yet are drawn from, too.
+        _logits.Fill(0, 0, _logits.Bytes);
     }
 
-    private int Step(List<int> context, int cached, GenerationOptions options, long number)
-    {
-        Run(context, cached, options, number);
-        return ProgramFor(context.Count - cached).Get<int>("ids");
-    }
+    /// <summary>The row in which prompts are read: the last, or the only one.</summary>
+    internal int PromptRow => _cache!.Rows - 1;
 
-    /// <summary>The same from logits on the host; <paramref name="all"/> has the tokens that the context has lost, too.</summary>
-    private int StepOnHost(List<int> context, int cached, List<int> all, int promptLength, GenerationOptions options, long number) =>
-        HostSampler.Next(Logits(context, cached), CollectionsMarshal.AsSpan(all), promptLength, options, number);
-
-    /// <summary>Runs the tokens that the cache does not hold yet.</summary>
-    private void Run(IReadOnlyList<int> context, int cached, GenerationOptions options, long number)
+    /// <summary>
+    /// Reads a prompt in <see cref="PromptRow"/>, whose cache holds the first <paramref name="cached"/> of its tokens already. The logits
+    /// of what follows are that row's then.
+    /// </summary>
+    internal void ReadPrompt(IReadOnlyList<int> prompt, int cached = 0)
     {
-        var count = context.Count - cached;
-        var program = ProgramFor(count);
-        var length = LengthFor(count);
-        var tokens = new int[length];
-        var positions = new int[length];
-        for (var t = 0; t < tokens.Length; t++)
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(cached, prompt.Count);
+        while (cached < prompt.Count)
         {
-            // Padding lies behind the tokens, where no token sees it, and is overwritten when its position is reached.
-            tokens[t] = t < count ? context[cached + t] : 0;
-            positions[t] = cached + t;
-        }
+            var (count, length) = Piece(prompt.Count - cached, _cache!.Capacity - cached);
+            var program = ProgramFor(1, length, PromptRow);
+            var tokens = new int[length];
+            var positions = new int[length];
+            for (var t = 0; t < length; t++)
+            {
+                // Padding lies behind the tokens, where no token sees it, and is overwritten when its position is reached.
+                tokens[t] = t < count ? prompt[cached + t] : 0;
+                positions[t] = cached + t;
+            }
 
+            Run(program, tokens, positions, [cached + length], [count - 1]);
+            cached += count;
+        }
+    }
+
+    /// <summary>
+    /// Reads a further token of every row from the first on: its id and its place in the context. The logits of what follows are these
+    /// rows' then.
+    /// </summary>
+    internal void Step(ReadOnlySpan<int> tokens, ReadOnlySpan<int> positions)
+    {
+        var rows = RowsFor(tokens.Length);
+        var ids = new int[rows];
+        var places = new int[rows];
+        var lengths = new int[rows];
+        var last = new int[rows];
+        tokens.CopyTo(ids);
+        positions.CopyTo(places);
+        for (var row = 0; row < rows; row++)
+            (lengths[row], last[row]) = (places[row] + 1, row);
+        Run(ProgramFor(rows, 1, 0), ids, places, lengths, last);
+    }
+
+    /// <summary>
+    /// Draws a token for every row from the first on, from its logits.
+    /// </summary>
+    /// <param name="settings">{temperature, top-k, top-p, min-p} of the op <c>sample</c>.</param>
+    /// <param name="random">{seed, number} of each row's draw.</param>
+    /// <param name="ids">Receives the tokens.</param>
+    internal void Draw(ReadOnlySpan<float> settings, ReadOnlySpan<(long Seed, long Number)> random, Span<int> ids)
+    {
+        var rows = RowsFor(ids.Length);
+        if (!_draws.TryGetValue(rows, out var program))
+            _draws.Add(rows, program = CompileDraw(rows));
+        var numbers = new long[2 * rows];
+        for (var row = 0; row < ids.Length; row++)
+            (numbers[2 * row], numbers[(2 * row) + 1]) = random[row];
+        program.Set("settings", settings);
+        program.Set<long>("random", numbers);
+        program.Run();
+        var drawn = new int[rows];
+        program.Get<int>("ids", drawn);
+        drawn.AsSpan(0, ids.Length).CopyTo(ids);
+    }
+
+    /// <summary>Reads a row's logits.</summary>
+    internal void ReadLogits(int row, Span<float> logits) => _logits!.Read(logits, 4L * Vocabulary * row);
+
+    /// <summary>Changes a row's logits.</summary>
+    internal void WriteLogits(int row, ReadOnlySpan<float> logits) => _logits!.Write(logits, 4L * Vocabulary * row);
+
+    /// <summary>Copies positions [first, end) of a row's keys and values to another row.</summary>
+    internal void CopyCache(int from, int to, int first, int end) => _cache!.CopyRow(from, to, first, end);
+
+    /// <summary>Gives a row what was read in <see cref="PromptRow"/>: a prompt of that length, and the logits of what follows.</summary>
+    internal void TakePrompt(int row, int length)
+    {
+        if (row == PromptRow)
+            return;
+        CopyCache(PromptRow, row, 0, length);
+        var bytes = 4L * Vocabulary;
+        _logits!.CopyTo(PromptRow * bytes, _logits, row * bytes, bytes);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Release();
+
+    private void Release()
+    {
+        foreach (var program in _programs.Values.Concat(_draws.Values))
+            program.Dispose();
+        _programs.Clear();
+        _draws.Clear();
+        _cache?.Dispose();
+        _logits?.Dispose();
+        (_cache, _logits) = (null, null);
+    }
+
+    private static void Run(CompiledGraph program, int[] tokens, int[] positions, int[] keyLengths, int[] last)
+    {
         program.Set<int>("tokens", tokens);
         program.Set<int>("positions", positions);
-        program.Set<int>("key_lengths", [cached + length]);
-        program.Set<int>("last", [count - 1]);
-        program.Set<float>("settings", [(float)options.Temperature, options.TopK, (float)options.TopP, (float)options.MinP]);
-        program.Set<long>("random", [options.Seed, number]);
+        program.Set<int>("key_lengths", keyLengths);
+        program.Set<int>("last", last);
         program.Run();
     }
 
-    /// <summary>Tokens of the program that reads so many.</summary>
-    private int LengthFor(int count) =>
-        count == 1 ? 1 : (int)Math.Min(_capacity, System.Numerics.BitOperations.RoundUpToPowerOf2((uint)count));
-
-    private CompiledGraph ProgramFor(int count)
+    /// <summary>How many of the tokens left are read next, and the length of the program that does it, in the room left.</summary>
+    private static (int Count, int Length) Piece(int left, int room)
     {
-        var length = LengthFor(count);
-        if (!_programs.TryGetValue(length, out var program))
-            _programs.Add(length, program = Compile(length));
+        var count = Math.Min(left, PromptPiece);
+        var length = (int)BitOperations.RoundUpToPowerOf2((uint)count);
+        // At the end of the context, where padding has no room: less at once.
+        while (length > room)
+            length /= 2;
+        return (Math.Min(count, length), length);
+    }
+
+    /// <summary>Rows of the program that serves so many.</summary>
+    private int RowsFor(int count) => (int)Math.Min(Math.Max(1, PromptRow), BitOperations.RoundUpToPowerOf2((uint)count));
+
+    private CompiledGraph ProgramFor(int rows, int length, int firstRow)
+    {
+        if (!_programs.TryGetValue((rows, length, firstRow), out var program))
+            _programs.Add((rows, length, firstRow), program = Compile(rows, length, firstRow));
         return program;
     }
 
-    private CompiledGraph Compile(int length)
+    private CompiledGraph Compile(int rows, int length, int firstRow)
     {
         var graph = new Graph(_parameters.ComputeType);
-        var context = ForwardContext.WithCache(graph, 1, length, _capacity);
+        var context = ForwardContext.WithCache(graph, rows, length, _cache!.Capacity);
         var hidden = _model.Forward(context);
-        var last = Embedding.Apply(graph.Input("last", DType.I32, 1), hidden);
+        var last = Embedding.Apply(graph.Input("last", DType.I32, rows), hidden);
         var logits = Linear.MatMul(last, _model.HeadWeight(graph));
         graph.Output("logits", Elementwise.Cast(logits, DType.F32));
-        graph.Output("ids", Sample.Apply(graph.Outputs["logits"], graph.Input("settings", DType.F32, 4), graph.Input("random", DType.I64, 2)));
+        var output = graph.Outputs["logits"].Storage;
         return CompiledGraph.Compile(graph, _parameters, new CompileOptions
         {
-            Bind = storage => storage.Name.StartsWith("cache.", StringComparison.Ordinal) ? new Place(Cache(storage), 0) : null,
+            Bind = storage => storage == output ? LogitsFrom(firstRow)
+                : storage.Name.StartsWith("cache.", StringComparison.Ordinal) ? _cache.PlaceOf(storage, rows, firstRow) : null,
         });
     }
 
-    private DeviceBuffer Cache(Storage storage)
+    private CompiledGraph CompileDraw(int rows)
     {
-        if (!_caches.TryGetValue(storage.Name, out var buffer))
-            _caches.Add(storage.Name, buffer = new DeviceBuffer(_parameters.Device, storage.Bytes));
-        return buffer;
+        var graph = new Graph();
+        var logits = graph.Input("logits", DType.F32, rows, Vocabulary);
+        graph.Output("ids", Sample.Apply(logits, graph.Input("settings", DType.F32, 4), graph.Input("random", DType.I64, rows, 2)));
+        return CompiledGraph.Compile(graph, _parameters, new CompileOptions
+        {
+            Bind = storage => storage == logits.Storage ? LogitsFrom(0) : null,
+        });
     }
+
+    private Place LogitsFrom(int row) => new(_logits!, 4L * Vocabulary * row);
 }

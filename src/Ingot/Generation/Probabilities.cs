@@ -1,8 +1,6 @@
-using Ingot.Data;
-
 namespace Ingot.Generation;
 
-/// <summary>Logits as probabilities, in double precision, and draws from them.</summary>
+/// <summary>Logits as probabilities, in double precision.</summary>
 internal static class Probabilities
 {
     /// <summary>The softmax; logits of −∞ have probability 0. One at least must be finite.</summary>
@@ -12,7 +10,11 @@ internal static class Probabilities
         var probabilities = new double[logits.Length];
         double total = 0;
         for (var id = 0; id < probabilities.Length; id++)
-            total += probabilities[id] = Math.Exp(logits[id] - greatest);
+        {
+            if (!float.IsNegativeInfinity(logits[id]))
+                total += probabilities[id] = Math.Exp(logits[id] - greatest);
+        }
+
         for (var id = 0; id < probabilities.Length; id++)
             probabilities[id] /= total;
         return probabilities;
@@ -31,22 +33,19 @@ internal static class Probabilities
         return best;
     }
 
-    /// <summary>A token drawn from the logits: always the same one for the same seed and step.</summary>
-    public static int Draw(ReadOnlySpan<float> logits, long seed, long step)
+    /// <summary>Makes logits logarithms of probabilities, in place.</summary>
+    public static void LogSoftmax(Span<float> logits)
     {
-        var probabilities = Of(logits);
-        var left = (CounterRandom.At((ulong)seed, (ulong)step) >> 11) * (1.0 / (1L << 53));
-        var drawn = 0;
-        for (var id = 0; id < probabilities.Length; id++)
+        double greatest = logits[MostLikely(logits)];
+        double total = 0;
+        foreach (var logit in logits)
         {
-            if (probabilities[id] == 0)
-                continue;
-            drawn = id;
-            left -= probabilities[id];
-            if (left < 0)
-                break;
+            if (!float.IsNegativeInfinity(logit))
+                total += Math.Exp(logit - greatest);
         }
 
-        return drawn;
+        var logTotal = greatest + Math.Log(total);
+        for (var id = 0; id < logits.Length; id++)
+            logits[id] = (float)(logits[id] - logTotal);
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Ingot.Bindings;
 using Ingot.Checkpoints;
 using Ingot.Graphs;
@@ -7,6 +8,11 @@ using Ingot.Tokenizers;
 namespace Ingot.Generation;
 
 /// <summary>Writes text with a trained model.</summary>
+/// <remarks>
+/// It writes for one caller at a time. The asynchronous methods wait for their turn and may be called from any thread; the others
+/// throw an <see cref="InvalidOperationException"/> while another text is under way. A text is under way until its enumeration ends or
+/// is disposed of, as <c>foreach</c> does.
+/// </remarks>
 /// <example><code>
 /// using var generator = TextGenerator.Load("runs/jargon/checkpoints/best");
 /// foreach (var piece in generator.Stream("hacker: n.", new GenerationOptions { MaxNewTokens = 100 }))
@@ -14,13 +20,19 @@ namespace Ingot.Generation;
 /// </code></example>
 public sealed class TextGenerator : IDisposable
 {
+    /// <summary>How many texts are written at a time, unless asked for otherwise.</summary>
+    public const int DefaultBatchSize = 8;
+
     private readonly ParameterStore _parameters;
     private readonly Decoder _decoder;
+    private readonly SemaphoreSlim _turn = new(1);
+    private readonly GenerationConfig? _config;
 
-    private TextGenerator(ModelConfig model, ParameterStore parameters, Tokenizer tokenizer)
+    private TextGenerator(ModelConfig model, ParameterStore parameters, Tokenizer tokenizer, GenerationConfig? config)
     {
-        (Model, _parameters, Tokenizer) = (model, parameters, tokenizer);
+        (Model, _parameters, Tokenizer, _config) = (model, parameters, tokenizer, config);
         _decoder = new Decoder(model, parameters);
+        Options = config?.Options ?? new GenerationOptions();
     }
 
     /// <summary>The model.</summary>
@@ -28,6 +40,15 @@ public sealed class TextGenerator : IDisposable
 
     /// <summary>The model's tokenizer.</summary>
     public Tokenizer Tokenizer { get; }
+
+    /// <summary>The settings of the model's generation_config.json, or else the defaults.</summary>
+    public GenerationOptions Options { get; }
+
+    /// <summary>What the model's generation_config.json asks for and Ingot does not do, for people.</summary>
+    public IReadOnlyList<string> Warnings => _config?.Warnings ?? [];
+
+    /// <summary>Most tokens that the model sees at once.</summary>
+    public int Context => _decoder.Context;
 
     /// <summary>Loads a model folder: a checkpoint, or one in Hugging Face's layout.</summary>
     /// <exception cref="IOException">A file is missing or cannot be read.</exception>
@@ -38,6 +59,7 @@ public sealed class TextGenerator : IDisposable
     public static TextGenerator Load(string folder, DType computeType = DType.F32, Device? device = null)
     {
         var tokenizer = Tokenizer.Load(folder);
+        var config = GenerationConfig.Load(folder);
         var (model, parameters) = ModelFiles.LoadModel(folder, device ?? Device.Cpu, computeType, training: false);
         if (tokenizer.VocabularySize > model.VocabularySize)
         {
@@ -46,66 +68,220 @@ public sealed class TextGenerator : IDisposable
                 $"{folder}: the tokenizer has {tokenizer.VocabularySize} tokens, the model only {model.VocabularySize}; they do not belong together");
         }
 
-        return new TextGenerator(model, parameters, tokenizer);
+        return new TextGenerator(model, parameters, tokenizer, config);
     }
 
     /// <summary>
     /// What the model writes after <paramref name="prompt"/>, piece by piece, without the prompt, and up to the first of
     /// <see cref="GenerationOptions.Stop"/>.
     /// </summary>
-    public IEnumerable<string> Stream(string prompt, GenerationOptions options, CancellationToken cancellationToken = default) =>
-        Write(_decoder, Tokenizer, prompt, options, cancellationToken);
+    /// <param name="prompt">The beginning that the model continues.</param>
+    /// <param name="options">The settings; null for <see cref="Options"/>.</param>
+    /// <param name="cancellationToken">Ends it before the next token.</param>
+    /// <exception cref="ArgumentException">The prompt is too long, or a setting is out of range; the message names it.</exception>
+    /// <exception cref="InvalidOperationException">Another text is under way.</exception>
+    public IEnumerable<string> Stream(string prompt, GenerationOptions? options = null, CancellationToken cancellationToken = default) =>
+        Locked(Write(_decoder, Tokenizer, prompt, Complete(options, count: 1), cancellationToken));
+
+    /// <summary>The same for asynchronous code: waits for its turn, and computes on another thread.</summary>
+    /// <inheritdoc cref="Stream"/>
+    public async IAsyncEnumerable<string> StreamAsync(string prompt, GenerationOptions? options = null,
+        [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var pieces = Write(_decoder, Tokenizer, prompt, Complete(options, count: 1), cancellationToken);
+        await foreach (var piece in Alternating(pieces, cancellationToken).ConfigureAwait(false))
+            yield return piece;
+    }
+
+    /// <summary>
+    /// What the model writes after each of the prompts, <see cref="GenerationOptions.NumReturnSequences"/> texts each, in the order in
+    /// which they end. What a prompt gets does not depend on the others.
+    /// </summary>
+    /// <param name="prompts">The beginnings that the model continues.</param>
+    /// <param name="options">The settings; null for <see cref="Options"/>.</param>
+    /// <param name="batchSize">How many texts are written at a time; beam search does one prompt at a time.</param>
+    /// <param name="cancellationToken">Ends it before the next token.</param>
+    /// <exception cref="ArgumentException">A prompt is too long, or a setting is out of range; the message names it.</exception>
+    /// <exception cref="InvalidOperationException">Another text is under way.</exception>
+    public IEnumerable<GeneratedText> Generate(IReadOnlyList<string> prompts, GenerationOptions? options = null,
+        int batchSize = DefaultBatchSize, CancellationToken cancellationToken = default) =>
+        Locked(Texts(prompts, Complete(options), batchSize, cancellationToken));
+
+    /// <summary>The same for asynchronous code: waits for its turn, and computes on another thread.</summary>
+    /// <inheritdoc cref="Generate"/>
+    public async IAsyncEnumerable<GeneratedText> GenerateAsync(IReadOnlyList<string> prompts, GenerationOptions? options = null,
+        int batchSize = DefaultBatchSize, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        var texts = Texts(prompts, Complete(options), batchSize, cancellationToken);
+        await foreach (var text in Alternating(texts, cancellationToken).ConfigureAwait(false))
+            yield return text;
+    }
 
     /// <inheritdoc/>
     public void Dispose()
     {
         _decoder.Dispose();
         _parameters.Dispose();
+        _turn.Dispose();
     }
 
     internal static IEnumerable<string> Write(Decoder decoder, Tokenizer tokenizer, string prompt, GenerationOptions options,
         CancellationToken cancellationToken = default)
     {
-        options.Validate();
-        var pieces = Pieces(decoder, tokenizer, prompt, options, cancellationToken);
-        return options.Stop.Count > 0 ? UpTo(options.Stop, pieces) : pieces;
-    }
-
-    private static IEnumerable<string> UpTo(IReadOnlyList<string> stop, IEnumerable<string> pieces)
-    {
-        var stops = new StopStrings(stop);
-        foreach (var piece in pieces)
+        var ends = Prepare(decoder, tokenizer, options);
+        if (options.NumBeams > 1)
         {
-            var text = stops.Append(piece);
-            if (text.Length > 0)
-                yield return text;
-            if (stops.Found)
-                yield break;
+            return new BeamSearch(decoder, options, ends, tokens => TextPieces.HasStop(tokenizer, options.Stop, tokens))
+                .Search(Encode(decoder, tokenizer, prompt, options), cancellationToken).Take(1)
+                .Select(text => TextOf(tokenizer, options, text.Tokens));
         }
 
-        var rest = stops.Finish();
-        if (rest.Length > 0)
-            yield return rest;
+        var sequences = Sequences(decoder, tokenizer, [prompt], options);
+        return Pieces(decoder, tokenizer, sequences, options, ends, 1, cancellationToken).Select(written => written.Piece)
+            .Where(piece => piece.Length > 0);
     }
 
-    private static IEnumerable<string> Pieces(Decoder decoder, Tokenizer tokenizer, string prompt, GenerationOptions options,
-        CancellationToken cancellationToken)
+    /// <summary>Checks the settings; gives the ids that end a text.</summary>
+    private static IReadOnlyList<int> Prepare(Decoder decoder, Tokenizer tokenizer, GenerationOptions options)
+    {
+        options.Validate(decoder.Vocabulary);
+        return options.EosTokenIds ?? (tokenizer.EndOfTextId is { } id ? [id] : []);
+    }
+
+    private static IReadOnlyList<int> Encode(Decoder decoder, Tokenizer tokenizer, string prompt, GenerationOptions options)
     {
         var ids = tokenizer.Encode(prompt);
-        if (ids.Length == 0)
-            ids = [tokenizer.EndOfTextId ?? 0];
-        // A token may be a part of a character: the pieces are whole ones.
-        var text = new IncrementalDecoder(tokenizer);
-        foreach (var id in decoder.Write(ids, options, tokenizer.EndOfTextId))
+        return options.Fit(ids.Length > 0 ? ids : [tokenizer.EndOfTextId ?? 0], decoder.Context);
+    }
+
+    private static List<Sequence> Sequences(Decoder decoder, Tokenizer tokenizer, IReadOnlyList<string> prompts, GenerationOptions options)
+    {
+        var sequences = new List<Sequence>();
+        for (var i = 0; i < prompts.Count; i++)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            var piece = text.Append(id);
-            if (piece.Length > 0)
-                yield return piece;
+            try
+            {
+                var prompt = Encode(decoder, tokenizer, prompts[i], options);
+                for (var number = 0; number < options.NumReturnSequences; number++)
+                    sequences.Add(new Sequence(prompt, options.Seed + number, options.NewTokens(prompt.Count)));
+            }
+            catch (Exception e) when (prompts.Count > 1 && e is ArgumentException or InvalidDataException)
+            {
+                throw new ArgumentException($"prompt {i + 1}: {e.Message}", e);
+            }
         }
 
-        var rest = text.Finish();
-        if (rest.Length > 0)
-            yield return rest;
+        return sequences;
+    }
+
+    /// <summary>Text as it is written, with its sequence.</summary>
+    private static IEnumerable<(Sequence Sequence, string Piece)> Pieces(Decoder decoder, Tokenizer tokenizer, IReadOnlyList<Sequence> sequences,
+        GenerationOptions options, IReadOnlyList<int> ends, int batchSize, CancellationToken cancellationToken)
+    {
+        var texts = sequences.ToDictionary(sequence => sequence, _ => new TextPieces(tokenizer, options.Stop));
+        cancellationToken.ThrowIfCancellationRequested();
+        foreach (var (sequence, token) in new SequenceWriter(decoder, options, ends).Write(sequences, batchSize))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var text = texts[sequence];
+            var piece = token >= 0 ? text.Append(token) : "";
+            if (text.Stopped)
+                sequence.End(FinishReason.Stop);
+            if (sequence.Ending is not null)
+                piece += text.Finish();
+            yield return (sequence, piece);
+        }
+    }
+
+    private static string TextOf(Tokenizer tokenizer, GenerationOptions options, IReadOnlyList<int> tokens)
+    {
+        var pieces = new TextPieces(tokenizer, options.Stop);
+        return string.Concat(tokens.Select(pieces.Append)) + pieces.Finish();
+    }
+
+    private IEnumerable<GeneratedText> Texts(IReadOnlyList<string> prompts, GenerationOptions options, int batchSize,
+        CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
+        var ends = Prepare(_decoder, Tokenizer, options);
+        var sequences = Sequences(_decoder, Tokenizer, prompts, options);
+        if (sequences.Count == 0)
+            return [];
+        return options.NumBeams > 1
+            ? prompts.Index().SelectMany(prompt => Beams(prompt.Index, sequences[prompt.Index * options.NumReturnSequences].Prompt, options, ends,
+                cancellationToken))
+            : Drawn(sequences, options, ends, batchSize, cancellationToken);
+    }
+
+    private IEnumerable<GeneratedText> Drawn(List<Sequence> sequences, GenerationOptions options, IReadOnlyList<int> ends, int batchSize,
+        CancellationToken cancellationToken)
+    {
+        var places = sequences.Index().ToDictionary(item => item.Item, item => item.Index);
+        var texts = sequences.ToDictionary(sequence => sequence, _ => new System.Text.StringBuilder());
+        foreach (var (sequence, piece) in Pieces(_decoder, Tokenizer, sequences, options, ends, batchSize, cancellationToken))
+        {
+            texts[sequence].Append(piece);
+            if (sequence.Ending is not { } ending)
+                continue;
+            var (prompt, number) = Math.DivRem(places[sequence], options.NumReturnSequences);
+            yield return new GeneratedText(prompt, number, texts[sequence].ToString(), [.. sequence.Tokens.Skip(sequence.Prompt.Count)], ending)
+            {
+                PromptTokens = sequence.Prompt.Count,
+            };
+        }
+    }
+
+    private IEnumerable<GeneratedText> Beams(int number, IReadOnlyList<int> prompt, GenerationOptions options, IReadOnlyList<int> ends,
+        CancellationToken cancellationToken)
+    {
+        bool IsAtStop(ReadOnlySpan<int> tokens) => TextPieces.HasStop(Tokenizer, options.Stop, tokens);
+        return new BeamSearch(_decoder, options, ends, IsAtStop).Search(prompt, cancellationToken).Select((text, i) =>
+            new GeneratedText(number, i, TextOf(Tokenizer, options, text.Tokens), text.Tokens, text.Ending)
+            {
+                PromptTokens = prompt.Count,
+                Score = text.Score,
+            });
+    }
+
+    /// <summary>The settings, with what the model's own say where they leave it open.</summary>
+    private GenerationOptions Complete(GenerationOptions? options, int? count = null)
+    {
+        options ??= Options;
+        return options with
+        {
+            EosTokenIds = options.EosTokenIds ?? _config?.Options.EosTokenIds,
+            NumReturnSequences = count ?? options.NumReturnSequences,
+        };
+    }
+
+    private IEnumerable<T> Locked<T>(IEnumerable<T> items)
+    {
+        if (!_turn.Wait(0))
+            throw new InvalidOperationException("the generator is writing another text: end that first, or use the asynchronous methods, which wait");
+        try
+        {
+            foreach (var item in items)
+                yield return item;
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    /// <summary>Computes each item on the thread pool, when it is this caller's turn.</summary>
+    private async IAsyncEnumerable<T> Alternating<T>(IEnumerable<T> items, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            using var enumerator = items.GetEnumerator();
+            while (await Task.Run(enumerator.MoveNext, CancellationToken.None).ConfigureAwait(false))
+                yield return enumerator.Current;
+        }
+        finally
+        {
+            _turn.Release();
+        }
     }
 }

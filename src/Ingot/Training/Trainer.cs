@@ -392,6 +392,7 @@ public sealed class Trainer : IDisposable
                 Temperature = _options.SampleTemperature,
                 TopK = _options.SampleTopK,
                 Seed = _options.Seed,
+                TruncatePrompt = true,
             });
             var sample = new SampleReport(_state.Step, prompt, string.Concat(text));
             _samples.Append(sample);

@@ -21,6 +21,54 @@ public sealed class LogitsProcessorsTests
     [TestCase(new[] { .4, .2, .2, .2 }, new[] { 0, .2, .2, .2 })]
     public void TypicalP(double[] before, double[] after) => AssertKeeps(before, after, logits => LogitsProcessors.TypicalP(logits, 0.5));
 
+    [TestCase(new[] { .87, .099, .001, .03 }, new[] { .87, 0, 0, 0 })]
+    [TestCase(new[] { .4, .299, .101, .2 }, new[] { .4, .299, .101, .2 })]
+    public void EpsilonCutoff(double[] before, double[] after) =>
+        AssertKeeps(before, after, logits => LogitsProcessors.EpsilonCutoff(logits, 0.1));
+
+    [TestCase(new[] { 0, .1, .8, .1 }, new[] { 0, .1, .8, .1 })]
+    [TestCase(new[] { .01, .04, .9, .05 }, new[] { 0, 0, .9, 0 })]
+    public void EtaCutoff(double[] before, double[] after) =>
+        AssertKeeps(before, after, logits => LogitsProcessors.EtaCutoff(logits, 0.0625));
+
+    // The inputs of test_bias_dist_processor and test_no_bad_words_dist_processor.
+    [TestCase(new[] { 0, 1, 3, 1 }, new[] { 0, 1, 3, 4 }, new[] { -99.8, 100.2, .2, -99.8, 100.2 })]
+    [TestCase(new[] { 0, 1, 0, 1 }, new[] { 0, 1, 2, 4 }, new[] { -99.8, 100.2, -99.8, .2, 100.2 })]
+    public void BiasAndBadWords(int[] tokens, int[] banned, double[] biased)
+    {
+        int[][] words = [[1], [4], [1, 0], [0, 1, 2], [1, 3, 1, 3]];
+        float[] uniform = [.. Enumerable.Repeat(.2f, 5)];
+        Assert.That(Kept(uniform, logits =>
+        {
+            foreach (var word in words)
+                LogitsProcessors.Bias(logits, tokens, word, float.NegativeInfinity);
+        }), Is.EqualTo(Enumerable.Range(0, 5).Except(banned)));
+
+        foreach (var word in words)
+            LogitsProcessors.Bias(uniform, tokens, word, word.Length == 1 ? 100 : -100);
+        Assert.That(uniform, Is.EqualTo(biased).Within(1e-4));
+    }
+
+    [Test]
+    public void SuppressAndForce()
+    {
+        Assert.That(Kept(Ramp(), logits => LogitsProcessors.Suppress(logits, [0, 9])), Is.EqualTo(Enumerable.Range(1, 8)));
+        var forced = Ramp();
+        LogitsProcessors.Force(forced, [3, 4]);
+        Assert.That(forced.Index().Where(logit => logit.Item == 0).Select(logit => logit.Index), Is.EqualTo(new[] { 3, 4 }));
+        Assert.That(forced.Count(float.IsNegativeInfinity), Is.EqualTo(8));
+    }
+
+    [Test]
+    public void GreatestAreInFallingOrderEqualOnesById()
+    {
+        var random = new Random(3);
+        float[] logits = [.. Enumerable.Range(0, 1000).Select(_ => random.Next(-50, 50) / 7f)];
+        int[] expected = [.. Enumerable.Range(0, 1000).OrderByDescending(id => logits[id]).ThenBy(id => id)];
+        foreach (var count in new[] { 1, 7, 999, 1000, 2000 })
+            Assert.That(LogitsProcessors.Greatest(logits, count), Is.EqualTo(expected.Take(count)));
+    }
+
     [Test]
     public void TopK()
     {
@@ -81,6 +129,9 @@ public sealed class LogitsProcessorsTests
         LogitsProcessors.TopP(logits, 1);
         LogitsProcessors.MinP(logits, 0);
         LogitsProcessors.TypicalP(logits, 1);
+        LogitsProcessors.EpsilonCutoff(logits, 0);
+        LogitsProcessors.EtaCutoff(logits, 0);
+        LogitsProcessors.Apply(logits, new LogitsContext(tokens, 2, 10, [3]), new GenerationOptions());
         Assert.That(logits, Is.EqualTo(before));
     }
 
