@@ -10,12 +10,17 @@ namespace Ingot.Trainer;
 internal abstract class ConsoleView : ITrainingObserver, IDisposable
 {
     /// <summary>The view that suits the console. NO_COLOR, CI and TERM=dumb ask for plain lines too.</summary>
-    public static ConsoleView Create()
-    {
-        var plain = Console.IsOutputRedirected || Asked("NO_COLOR") || Asked("CI") || Environment.GetEnvironmentVariable("TERM") is "dumb";
-        return plain ? new PlainView(Console.Out) : new LiveView(AnsiConsole.Console);
+    public static ConsoleView Create() => IsLive ? new LiveView(AnsiConsole.Console) : new PlainView(Console.Out);
 
-        static bool Asked(string variable) => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable));
+    /// <summary>Whether the console shows what moves.</summary>
+    internal static bool IsLive
+    {
+        get
+        {
+            return !(Console.IsOutputRedirected || Asked("NO_COLOR") || Asked("CI") || Environment.GetEnvironmentVariable("TERM") is "dumb");
+
+            static bool Asked(string variable) => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable));
+        }
     }
 
     public abstract void OnStart(TrainingStart start);

@@ -34,6 +34,7 @@ internal static class Program
         {
             TrainCommand.Create(),
             GenerateCommand.Create(),
+            DataCommand.Create(),
             PlanCommand.Create(),
             BenchCommand.Create(),
             KernelsCommand.Create(),

@@ -6,7 +6,7 @@ using Ingot.Training;
 
 namespace Ingot.Trainer;
 
-/// <summary>The options of <see cref="TrainingOptions"/> on the command line: --learningRate 1e-3 sets what the recipe calls learningRate.</summary>
+/// <summary>A recipe's options on the command line: --learningRate 1e-3 sets what the recipe calls learningRate.</summary>
 internal sealed class RecipeOptions
 {
     // Where groups begin in the list of options, for help.
@@ -22,15 +22,27 @@ internal sealed class RecipeOptions
     ];
 
     private readonly List<(OptionKey Key, Option<string[]> Option)> _options = [];
+    private readonly string _pairExample;
 
-    /// <summary>Adds all options to a command. Its help lists them by <see cref="WriteHelp"/>.</summary>
+    /// <summary>Adds all options of a training run to a command. Its help lists them by <see cref="WriteHelp(TextWriter)"/>.</summary>
     public RecipeOptions(Command command)
+        : this(command, OptionKey.All, "attention=naive")
     {
-        foreach (OptionKey key in OptionKey.All)
+    }
+
+    /// <summary>Adds options to a command.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="keys">The options.</param>
+    /// <param name="pairExample">What a value of an option that takes name=value may look like.</param>
+    public RecipeOptions(Command command, IEnumerable<OptionKey> keys, string pairExample)
+    {
+        _pairExample = pairExample;
+        foreach (OptionKey key in keys)
         {
             var option = new Option<string[]>("--" + key.Name)
             {
                 Arity = key.IsFlag ? ArgumentArity.ZeroOrOne : key.IsList || key.IsMap ? ArgumentArity.OneOrMore : ArgumentArity.ExactlyOne,
+                AllowMultipleArgumentsPerToken = key.IsList || key.IsMap,
                 Hidden = true,
                 CustomParser = argument => [.. argument.Tokens.Select(token => token.Value)],
             };
@@ -70,14 +82,17 @@ internal sealed class RecipeOptions
         return values;
     }
 
-    /// <summary>Writes name, meaning and default of every option, in groups.</summary>
-    public static void WriteHelp(TextWriter output)
+    /// <summary>Writes name, meaning and default of every option of a training run, in groups.</summary>
+    public static void WriteHelp(TextWriter output) => WriteHelp<TrainingOptions>(output, OptionKey.All, Groups);
+
+    /// <summary>Writes name, meaning and default of options of <typeparamref name="T"/>, in groups that begin with certain ones.</summary>
+    public static void WriteHelp<T>(TextWriter output, IEnumerable<OptionKey> keys, (string FirstOption, string Title)[] groups)
     {
-        Dictionary<string, string> summaries = ReadSummaries();
+        Dictionary<string, string> summaries = ReadSummaries(typeof(T));
         output.WriteLine("Recipe options (keys of a recipe and, with dashes, of the command line):");
-        foreach (OptionKey key in OptionKey.All)
+        foreach (OptionKey key in keys)
         {
-            if (Groups.FirstOrDefault(group => group.FirstOption == key.Name).Title is { } title)
+            if (groups.FirstOrDefault(group => group.FirstOption == key.Name).Title is { } title)
             {
                 output.WriteLine();
                 output.WriteLine($" {title}");
@@ -100,16 +115,16 @@ internal sealed class RecipeOptions
         output.WriteLine();
     }
 
-    private static KeyValuePair<string, string?> ReadPair(OptionKey key, string text) =>
+    private KeyValuePair<string, string?> ReadPair(OptionKey key, string text) =>
         text.Split('=', 2) is [{ Length: > 0 } name, { Length: > 0 } value]
             ? new($"{key.Name}:{name}", value)
-            : throw new TrainingOptionsException([$"--{key.Name} is \"{text}\", but must be name=value, for example attention=naive"]);
+            : throw new TrainingOptionsException([$"--{key.Name} is \"{text}\", but must be name=value, for example {_pairExample}"]);
 
     // What the options mean is written once, where they are declared; the compiler puts that beside the library.
-    private static Dictionary<string, string> ReadSummaries()
+    private static Dictionary<string, string> ReadSummaries(Type options)
     {
         string path = Path.Combine(AppContext.BaseDirectory, "Ingot.xml");
-        string prefix = $"P:{typeof(TrainingOptions).FullName}.";
+        string prefix = $"P:{options.FullName}.";
         return !File.Exists(path)
             ? []
             : XDocument.Load(path).Descendants("member")

@@ -32,25 +32,7 @@ public static class HtmlReport
 
     internal static string Page(RunSummary summary)
     {
-        var page = new StringBuilder();
-        var title = Escape(summary.Start.RunName);
-        page.Append(CultureInfo.InvariantCulture, $"""
-            <!DOCTYPE html>
-            <html lang="en">
-            <head>
-            <meta charset="utf-8">
-            <meta name="viewport" content="width=device-width, initial-scale=1">
-            <meta name="color-scheme" content="light dark">
-            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-            <title>{title} · Ingot</title>
-            <style>
-            {Style}
-            </style>
-            </head>
-            <body>
-            <main>
-
-            """);
+        var page = Begin(summary.Start.RunName);
         Head(page, summary);
         Tiles(page, summary);
         Charts(page, summary);
@@ -60,8 +42,34 @@ public static class HtmlReport
         Table(page, "Configuration", summary.Configuration);
         page.Append("</div>\n");
         Foot(page, summary);
-        return page.Append("</main>\n</body>\n</html>\n").ToString();
+        return End(page);
     }
+
+    /// <summary>A page up to where its content begins.</summary>
+    internal static StringBuilder Begin(string title)
+    {
+        var page = new StringBuilder();
+        return page.Append(CultureInfo.InvariantCulture, $"""
+            <!DOCTYPE html>
+            <html lang="en">
+            <head>
+            <meta charset="utf-8">
+            <meta name="viewport" content="width=device-width, initial-scale=1">
+            <meta name="color-scheme" content="light dark">
+            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+            <title>{Escape(title)} · Ingot</title>
+            <style>
+            {Style}
+            </style>
+            </head>
+            <body>
+            <main>
+
+            """);
+    }
+
+    /// <summary>The page, ended.</summary>
+    internal static string End(StringBuilder page) => page.Append("</main>\n</body>\n</html>\n").ToString();
 
     private static void Head(StringBuilder page, RunSummary summary)
     {
@@ -103,7 +111,7 @@ public static class HtmlReport
         page.Append("</section>\n");
     }
 
-    private static void Tile(StringBuilder page, string name, string value, string note) => page.Append(
+    internal static void Tile(StringBuilder page, string name, string value, string note) => page.Append(
         CultureInfo.InvariantCulture,
         $"<div class=tile><span>{Escape(name)}</span><b>{Escape(value)}</b><small>{Escape(note)}</small></div>\n");
 
@@ -161,7 +169,7 @@ public static class HtmlReport
         page.Append("</section>\n");
     }
 
-    private static void Table(StringBuilder page, string title, IReadOnlyList<KeyValuePair<string, string>> rows)
+    internal static void Table(StringBuilder page, string title, IReadOnlyList<KeyValuePair<string, string>> rows)
     {
         if (rows.Count == 0)
             return;
@@ -180,14 +188,14 @@ public static class HtmlReport
         page.Append("</footer>\n");
     }
 
-    private static string Number(long value) => value.ToString("#,0", CultureInfo.InvariantCulture);
+    internal static string Number(long value) => value.ToString("#,0", CultureInfo.InvariantCulture);
 
     private static string Duration(TimeSpan time) => time.TotalMinutes < 1
         ? $"{time.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture)} s"
         : time.TotalHours < 1 ? $"{time.Minutes} min {time.Seconds:00} s" : $"{(long)time.TotalHours} h {time.Minutes:00} min";
 
     /// <summary>Text as HTML: escaped, control characters replaced, endless text cut.</summary>
-    private static string Escape(string text)
+    internal static string Escape(string text)
     {
         if (text.Length > MaximumText)
             text = text[..MaximumText] + "…";

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Configuration;
 namespace Ingot.Training;
 
 /// <summary>
-/// An option of <see cref="TrainingOptions"/> as text knows it: the key of a recipe, the option of the command line, the rest of the name
-/// of an environment variable. The properties of <see cref="TrainingOptions"/> are the only list of options; this table reads them.
+/// An option as text knows it: the key of a recipe, the option of the command line, the rest of the name of an environment variable. The
+/// properties of a record of options (<see cref="TrainingOptions"/>, for one) are the only list of its options; this table reads them.
 /// </summary>
 public sealed class OptionKey
 {
@@ -23,14 +23,13 @@ public sealed class OptionKey
         Name = JsonNamingPolicy.CamelCase.ConvertName(property.Name);
     }
 
-    /// <summary>All options, in the order of their declaration.</summary>
-    public static IReadOnlyList<OptionKey> All { get; } =
-        [.. typeof(TrainingOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.CanWrite).Select(p => new OptionKey(p))];
+    /// <summary>All options of a training run, in the order of their declaration.</summary>
+    public static IReadOnlyList<OptionKey> All { get; } = Of<TrainingOptions>();
 
     /// <summary>Name in recipes and, after two dashes, on the command line.</summary>
     public string Name { get; }
 
-    /// <summary>Name of the property of <see cref="TrainingOptions"/>.</summary>
+    /// <summary>Name of the property that holds it.</summary>
     public string PropertyName => _property.Name;
 
     /// <summary>Whether it is true or false.</summary>
@@ -53,7 +52,7 @@ public sealed class OptionKey
         : "a text";
 
     /// <summary>Its value when nobody sets it, as a recipe would write it; null when there is none.</summary>
-    public string? DefaultText => Get(new TrainingOptions()) switch
+    public string? DefaultText => Get(Activator.CreateInstance(_property.DeclaringType!)!) switch
     {
         null or System.Collections.ICollection { Count: 0 } => null,
         Enum value => EnumName(value),
@@ -61,12 +60,21 @@ public sealed class OptionKey
         object value => Convert.ToString(value, CultureInfo.InvariantCulture),
     };
 
+    /// <summary>All options of a record, in the order of their declaration.</summary>
+    public static IReadOnlyList<OptionKey> Of<T>()
+        where T : new() =>
+        [.. typeof(T).GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(p => p.CanWrite).Select(p => new OptionKey(p))];
+
+    /// <summary>The option of a training run of that name, whatever its case; null if there is none.</summary>
+    public static OptionKey? Find(string name) => Find(All, name);
+
     /// <summary>The option of that name, whatever its case; null if there is none.</summary>
-    public static OptionKey? Find(string name) => All.FirstOrDefault(key => key.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+    public static OptionKey? Find(IEnumerable<OptionKey> keys, string name) =>
+        keys.FirstOrDefault(key => key.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Sets the option to what a layer of configuration says.</summary>
     /// <returns>What is wrong with it ("is …, but must be …"); null when it was set.</returns>
-    internal string? Read(IConfigurationSection section, TrainingOptions options)
+    internal string? Read(IConfigurationSection section, object options)
     {
         IConfigurationSection[] children = [.. section.GetChildren()];
         if (IsList || IsMap)
@@ -100,7 +108,7 @@ public sealed class OptionKey
     }
 
     /// <summary>Writes name and value, unless the value is null.</summary>
-    internal void Write(Utf8JsonWriter writer, TrainingOptions options)
+    internal void Write(Utf8JsonWriter writer, object options)
     {
         object? value = Get(options);
         if (value is null)
@@ -153,7 +161,7 @@ public sealed class OptionKey
 
     private IEnumerable<string> EnumNames() => Enum.GetValues(_type).Cast<Enum>().Select(EnumName);
 
-    private object? Get(TrainingOptions options) => _property.GetValue(options);
+    private object? Get(object options) => _property.GetValue(options);
 
     private object? Parse(string text)
     {
@@ -190,7 +198,7 @@ public sealed class OptionKey
             : whole is >= long.MinValue and <= long.MaxValue ? (long)whole : null;
     }
 
-    private string? ReadMany(IConfigurationSection section, IConfigurationSection[] children, TrainingOptions options)
+    private string? ReadMany(IConfigurationSection section, IConfigurationSection[] children, object options)
     {
         if (children.FirstOrDefault(child => child.Value is null) is { } bad)
         {

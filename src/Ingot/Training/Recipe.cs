@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
+using Ingot.Data.Preparation;
 using Microsoft.Extensions.Configuration;
 
 namespace Ingot.Training;
@@ -35,12 +36,7 @@ public static class Recipe
     public static TrainingOptions Load(
         string? path, IEnumerable<KeyValuePair<string, string?>>? commandLine = null, bool needsData = true)
     {
-        TrainingOptions options = Read(
-            path is null ? null : ReadFile(path),
-            ReadEnvironment(),
-            new ConfigurationBuilder().AddInMemoryCollection(commandLine ?? []).Build(),
-            path ?? "",
-            needsData);
+        TrainingOptions options = Load<TrainingOptions>(path, commandLine, options => options.Validate(needsData), "ingot train");
         return options with
         {
             RunName = options.RunName ?? (path is null ? null : Path.GetFileNameWithoutExtension(path)),
@@ -51,6 +47,25 @@ public static class Recipe
 
         static string? Absolute(string? path) => path is null ? null : Path.GetFullPath(path);
     }
+
+    /// <summary>Reads options of any kind from the same layers, and checks them.</summary>
+    /// <param name="path">The recipe's file; null for none.</param>
+    /// <param name="commandLine">Options of the command line: keys as in a recipe, nested ones joined by ':'; null for none.</param>
+    /// <param name="validate">Finds what is wrong with options that could all be read.</param>
+    /// <param name="command">The command whose --help lists the options.</param>
+    /// <exception cref="TrainingOptionsException">With every unknown key and bad value: where it stands and the way out.</exception>
+    public static T Load<T>(
+        string? path,
+        IEnumerable<KeyValuePair<string, string?>>? commandLine,
+        Func<T, IEnumerable<OptionProblem>> validate,
+        string command)
+        where T : class, new() => Read(
+            path is null ? null : ReadFile(path),
+            ReadEnvironment(OptionKey.Of<T>()),
+            new ConfigurationBuilder().AddInMemoryCollection(commandLine ?? []).Build(),
+            path ?? "",
+            validate,
+            command);
 
     /// <summary>The options as a recipe that <see cref="Load"/> reads back to the same.</summary>
     public static string ToJson(TrainingOptions options)
@@ -74,18 +89,29 @@ public static class Recipe
 
     /// <summary>Puts the layers together; the parts that do not depend on the process are tested through this.</summary>
     internal static TrainingOptions Read(
-        byte[]? recipe, IConfiguration environment, IConfiguration commandLine, string path = "recipe", bool needsData = true)
+        byte[]? recipe, IConfiguration environment, IConfiguration commandLine, string path = "recipe", bool needsData = true) =>
+        Read<TrainingOptions>(recipe, environment, commandLine, path, options => options.Validate(needsData), "ingot train");
+
+    private static T Read<T>(
+        byte[]? recipe,
+        IConfiguration environment,
+        IConfiguration commandLine,
+        string path,
+        Func<T, IEnumerable<OptionProblem>> validate,
+        string command)
+        where T : class, new()
     {
+        IReadOnlyList<OptionKey> keys = OptionKey.Of<T>();
         var layers = new List<Layer>();
         if (recipe is not null)
         {
-            layers.Add(new(ParseJson(recipe, path), OptionKey.Find, key => $"{path}:{LineOf(recipe, key)}: {key}"));
+            layers.Add(new(ParseJson(recipe, path), Find, key => $"{path}:{LineOf(recipe, key)}: {key}"));
         }
 
-        layers.Add(new(environment, name => OptionKey.Find(name.Replace("_", "")), key => $"INGOT_{key}"));
-        layers.Add(new(commandLine, OptionKey.Find, key => $"--{key}"));
+        layers.Add(new(environment, name => Find(name.Replace("_", "")), key => $"INGOT_{key}"));
+        layers.Add(new(commandLine, Find, key => $"--{key}"));
 
-        var options = new TrainingOptions();
+        var options = new T();
         var problems = new List<string>();
         var origins = new Dictionary<OptionKey, string>();
         foreach (Layer layer in layers)
@@ -95,7 +121,7 @@ public static class Recipe
                 string subject = layer.Describe(section.Key);
                 if (layer.Find(section.Key) is not { } key)
                 {
-                    problems.Add($"{subject} is not an option{Suggest(section.Key)}");
+                    problems.Add($"{subject} is not an option{Suggest(section.Key, keys, command)}");
                     continue;
                 }
 
@@ -110,24 +136,34 @@ public static class Recipe
         // Checks across options would only repeat what has been said of values that could not be read.
         if (problems.Count == 0)
         {
-            problems.AddRange(options.Validate(needsData)
-                .Select(problem => $"{origins.GetValueOrDefault(OptionKey.Find(problem.Key)!, problem.Key)} {problem.Message}"));
+            problems.AddRange(validate(options)
+                .Select(problem => $"{origins.GetValueOrDefault(Find(problem.Key)!, problem.Key)} {problem.Message}"));
         }
 
         return problems.Count == 0 ? options : throw new TrainingOptionsException(problems);
+
+        OptionKey? Find(string name) => OptionKey.Find(keys, name);
     }
 
-    private static string Suggest(string wrong) =>
-        NearestName.Find(wrong, OptionKey.All.Select(key => key.Name)) is { } near
+    private static string Suggest(string wrong, IReadOnlyList<OptionKey> keys, string command) =>
+        NearestName.Find(wrong, keys.Select(key => key.Name)) is { } near
             ? $": did you mean {near}?"
-            : "; `ingot train --help` lists all options";
+            : $"; `{command} --help` lists all options";
 
-    private static IConfiguration ReadEnvironment()
+    // An option of another command may stand in the environment, too; it is not for this one.
+    private static IConfiguration ReadEnvironment(IReadOnlyList<OptionKey> keys)
     {
         IConfiguration all = new ConfigurationBuilder().AddEnvironmentVariables("INGOT_").Build();
-        return new ConfigurationBuilder()
-            .AddInMemoryCollection(all.AsEnumerable().Where(pair => !OtherVariables.Contains(pair.Key, StringComparer.OrdinalIgnoreCase)))
-            .Build();
+        return new ConfigurationBuilder().AddInMemoryCollection(all.AsEnumerable().Where(pair => IsMeant(pair.Key))).Build();
+
+        bool IsMeant(string variable)
+        {
+            string name = variable.Split(':')[0].Replace("_", "");
+            return OptionKey.Find(keys, name) is not null
+                || !(OtherVariables.Contains(variable, StringComparer.OrdinalIgnoreCase)
+                    || OptionKey.Find(OptionKey.All, name) is not null
+                    || OptionKey.Find(OptionKey.Of<PreparationOptions>(), name) is not null);
+        }
     }
 
     private static byte[] ReadFile(string path)
