@@ -35,6 +35,8 @@ internal static class Program
             TrainCommand.Create(),
             GenerateCommand.Create(),
             DataCommand.Create(),
+            ImportCommand.Create(),
+            ExportCommand.Create(),
             PlanCommand.Create(),
             BenchCommand.Create(),
             KernelsCommand.Create(),

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Ingot.Graphs;
 using Ingot.Models.Gpt2;
@@ -38,7 +39,7 @@ public abstract record ModelConfig
     /// <summary>eos_token_id: the tokens that end a document or an answer; empty if the vocabulary has none.</summary>
     public IReadOnlyList<int> EndOfText { get; init; } = [];
 
-    /// <summary>What a config.json says besides that does not change the computation, such as pad_token_id; kept when it is written.</summary>
+    /// <summary>What config.json says besides and what does not change the computation, such as pad_token_id; it is written again.</summary>
     public JsonObject? OtherSettings { get; init; }
 
     /// <summary>Writes the model down: token ids of the context → hidden states [batch · length, width] after the final norm.</summary>
@@ -134,6 +135,13 @@ public abstract record ModelConfig
         keys.ExpectEach("layer_types", "full_attention");
         // Who wrote the file, and what follows from other keys.
         keys.Ignore("architectures", "transformers_version", "_name_or_path", "torch_dtype", "dtype", "auto_map", "n_ctx");
+    }
+
+    /// <summary>A number that keeps its point where it is whole: readers with strict types refuse 10000 where 10000.0 belongs.</summary>
+    internal static JsonNode Real(double value)
+    {
+        var text = value.ToString("R", CultureInfo.InvariantCulture);
+        return JsonNode.Parse(text.AsSpan().IndexOfAny('.', 'E') < 0 ? text + ".0" : text)!;
     }
 
     /// <summary>More than any published model has; far more would be a slip that takes all memory before a plan could say so.</summary>

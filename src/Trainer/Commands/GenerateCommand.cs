@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Ingot.Checkpoints;
 using Ingot.Generation;
 using Ingot.Training;
 
@@ -91,7 +90,7 @@ internal static class GenerateCommand
             throw new TrainingOptionsException([$"--{e.Message}"]);
         }
 
-        using TextGenerator generator = TextGenerator.Load(FindFolder(model), device: DeviceOption.Find(device));
+        using TextGenerator generator = TextGenerator.Load(ModelFolder.Find(model), device: DeviceOption.Find(device));
         prompt ??= Console.IsInputRedirected ? Console.In.ReadToEnd().TrimEnd('\r', '\n') : "";
         using var interruption = new Interruption();
         Console.Write(prompt);
@@ -110,25 +109,5 @@ internal static class GenerateCommand
 
         Console.WriteLine();
         return ExitCodes.Success;
-    }
-
-    // A run's directory is the name that users know; the model is in one of its checkpoints.
-    private static string FindFolder(string path)
-    {
-        if (!Directory.Exists(path))
-        {
-            throw new DirectoryNotFoundException($"{path}: no such directory: --model takes a run's directory or a model's folder");
-        }
-
-        string checkpoints = Path.Combine(path, "checkpoints");
-        if (!Directory.Exists(checkpoints))
-        {
-            return path;
-        }
-
-        CheckpointStore store = CheckpointStore.OpenReadOnly(checkpoints);
-        Checkpoint? best = store.BestStep() is { } step ? store.Validate(step, out _) : null;
-        return (best ?? store.FindLatestValid(warning => Console.Error.WriteLine($"warning: {warning}")))?.Path
-            ?? throw new FileNotFoundException($"{path}: the run has no checkpoint yet: train further, with `ingot train --resume {path}`");
     }
 }

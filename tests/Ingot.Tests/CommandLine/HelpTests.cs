@@ -12,7 +12,7 @@ public sealed class HelpTests
 
         Assert.That(result.ExitCode, Is.Zero);
         Assert.That(result.Error, Is.Empty);
-        foreach (string command in new[] { "train", "generate", "plan", "bench", "kernels", "doctor" })
+        foreach (string command in new[] { "train", "generate", "import", "export", "plan", "bench", "kernels", "doctor" })
         {
             Assert.That(result.Output, Does.Contain($"\n  {command} "), command);
         }
@@ -20,6 +20,8 @@ public sealed class HelpTests
 
     [TestCase("train")]
     [TestCase("generate")]
+    [TestCase("import")]
+    [TestCase("export")]
     [TestCase("plan")]
     [TestCase("bench")]
     [TestCase("bench step")]

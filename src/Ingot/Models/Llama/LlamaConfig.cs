@@ -145,8 +145,8 @@ public sealed record LlamaConfig : ModelConfig
             ["head_dim"] = HeadSize,
             ["hidden_act"] = "silu",
             ["max_position_embeddings"] = Positions,
-            ["rms_norm_eps"] = RmsNormEpsilon,
-            ["initializer_range"] = InitializerRange,
+            ["rms_norm_eps"] = Real(RmsNormEpsilon),
+            ["initializer_range"] = Real(InitializerRange),
             ["tie_word_embeddings"] = TieWordEmbeddings,
         };
         if (Flavor != LlamaFlavor.Qwen2)
@@ -155,9 +155,9 @@ public sealed record LlamaConfig : ModelConfig
             json["mlp_bias"] = false;
         // Version 5 of transformers reads rope_parameters, version 4 the two others.
         var rope = RopeScaling.ToJson(RopeScaling) ?? new JsonObject { ["rope_type"] = "default" };
-        json["rope_theta"] = RopeTheta;
+        json["rope_theta"] = Real(RopeTheta);
         json["rope_scaling"] = RopeScaling.ToJson(RopeScaling);
-        rope["rope_theta"] = RopeTheta;
+        rope["rope_theta"] = Real(RopeTheta);
         json["rope_parameters"] = rope;
         return json;
     }

@@ -170,23 +170,23 @@ public abstract record RopeScaling
     internal static JsonObject? ToJson(RopeScaling? scaling) => scaling switch
     {
         null => null,
-        Linear s => new() { ["rope_type"] = s.Type, ["factor"] = s.Factor },
+        Linear s => new() { ["rope_type"] = s.Type, ["factor"] = ModelConfig.Real(s.Factor) },
         Llama3 s => new()
         {
             ["rope_type"] = s.Type,
-            ["factor"] = s.Factor,
-            ["low_freq_factor"] = s.LowFrequencyFactor,
-            ["high_freq_factor"] = s.HighFrequencyFactor,
+            ["factor"] = ModelConfig.Real(s.Factor),
+            ["low_freq_factor"] = ModelConfig.Real(s.LowFrequencyFactor),
+            ["high_freq_factor"] = ModelConfig.Real(s.HighFrequencyFactor),
             ["original_max_position_embeddings"] = s.OriginalPositions,
         },
         Yarn s => Present(new()
         {
             ["rope_type"] = s.Type,
-            ["factor"] = s.Factor,
+            ["factor"] = ModelConfig.Real(s.Factor),
             ["original_max_position_embeddings"] = s.OriginalPositions,
-            ["beta_fast"] = s.BetaFast,
-            ["beta_slow"] = s.BetaSlow,
-            ["attention_factor"] = s.AttentionFactor,
+            ["beta_fast"] = ModelConfig.Real(s.BetaFast),
+            ["beta_slow"] = ModelConfig.Real(s.BetaSlow),
+            ["attention_factor"] = s.AttentionFactor is { } amplitude ? ModelConfig.Real(amplitude) : null,
         }),
         _ => throw new NotSupportedException(scaling.Type),
     };
