@@ -20,6 +20,12 @@ public sealed record TrainingStepOptions
     /// <summary>Whether rows hold several sequences that do not see each other: batches then have positions and segments.</summary>
     public bool HasSegments { get; init; }
 
+    /// <summary>
+    /// Whether each row has a weight for the gradients of its losses, given with the batch, as is then the loss to report; otherwise all
+    /// targets count the same.
+    /// </summary>
+    public bool HasRowWeights { get; init; }
+
     /// <summary>dtype of computations: F32 or Bf16.</summary>
     public DType ComputeType { get; init; } = DType.F32;
 
@@ -111,7 +117,7 @@ public sealed class TrainingStep : IDisposable
         _targetsAt = ((4L * options.Batch * options.Length) + 255) / 256 * 256;
         (_positionsAt, _segmentsAt) = (2 * _targetsAt, 3 * _targetsAt);
         _scaleAt = (options.HasSegments ? 4 : 2) * _targetsAt;
-        _seedAt = _scaleAt + 64;
+        _seedAt = _scaleAt + (((4L * options.Batch) + 63) / 64 * 64);
         try
         {
             _pass = new HostInput(device, _seedAt + 64);
@@ -158,9 +164,11 @@ public sealed class TrainingStep : IDisposable
             ? ForwardContext.WithSegments(graph, options.Batch, options.Length, seed)
             : new ForwardContext(graph, options.Batch, options.Length) { DropoutSeed = seed };
         var targets = graph.Input("targets", DType.I32, options.Batch, options.Length);
-        var scale = graph.Input("scale", DType.F32, 1);
+        var scale = graph.Input("scale", DType.F32, options.HasRowWeights ? options.Batch : 1);
         var losses = Head.CrossEntropy(model.Forward(context), model.HeadWeight(graph), targets, scale, options.IgnoreIndex,
             options.LabelSmoothing);
+        if (options.HasRowWeights)
+            return graph;
         var loss = graph.Place(StorageKind.Output, "loss", DType.F32, 1);
         graph.Emit(Elementwise.ReduceSumOp, [losses, scale, loss], new OpAttribute("accumulate", addToGradients));
         return graph;
@@ -186,7 +194,24 @@ public sealed class TrainingStep : IDisposable
 
     /// <summary>The first part of a step: forward and backward. The parameters stay as they are.</summary>
     public void Begin(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, long step) =>
-        Begin(tokens, targets, [], [], _options.Length, step);
+        Begin(tokens, targets, [], [], [], _options.Length, step);
+
+    /// <summary>
+    /// The first part of a step whose rows have weights (<see cref="TrainingStepOptions.HasRowWeights"/>): the gradient is that of the
+    /// sum of all losses, each times its row's weight.
+    /// </summary>
+    /// <param name="tokens">[micro-batches · batch, length].</param>
+    /// <param name="targets">What follows each token, or the ignore index.</param>
+    /// <param name="weights">[micro-batches · batch].</param>
+    /// <param name="loss">The loss to report, for which these are the right weights.</param>
+    /// <param name="step">Number of the step, for dropout.</param>
+    public void Begin(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, ReadOnlySpan<float> weights, double loss, long step)
+    {
+        if (!_options.HasRowWeights || weights.Length * _options.Length != tokens.Length)
+            throw new ArgumentException($"{weights.Length} weights do not belong to {tokens.Length} tokens in rows of {_options.Length}");
+        Begin(tokens, targets, [], [], weights, _options.Length, step);
+        _results.Write<float>([(float)loss], LossAt);
+    }
 
     /// <summary>
     /// The first part of a step: forward and backward on a batch of any number of micro-batches. At least one target must count.
@@ -194,11 +219,11 @@ public sealed class TrainingStep : IDisposable
     public void Begin(Batch batch, long step)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        Begin(batch.Tokens, batch.Targets, batch.Positions, batch.Segments, batch.Length, step);
+        Begin(batch.Tokens, batch.Targets, batch.Positions, batch.Segments, [], batch.Length, step);
     }
 
     private void Begin(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, ReadOnlySpan<int> positions, ReadOnlySpan<int> segments,
-        int length, long step)
+        ReadOnlySpan<float> weights, int length, long step)
     {
         var size = _options.Batch * length;
         if (tokens.Length != targets.Length || tokens.Length == 0 || tokens.Length % size != 0)
@@ -210,6 +235,8 @@ public sealed class TrainingStep : IDisposable
         var counted = targets.Length - targets.Count(_options.IgnoreIndex);
         if (counted == 0)
             throw new ArgumentException("no target of the batch counts: all are the ignore index");
+        if (weights.IsEmpty == _options.HasRowWeights)
+            throw new ArgumentException($"the batch has {(weights.IsEmpty ? "no " : "")}weights, and the step was made for one that has");
 
         for (var i = 0; i < tokens.Length / size; i++)
         {
@@ -221,7 +248,10 @@ public sealed class TrainingStep : IDisposable
                 segments.Slice(i * size, size).CopyTo(_pass.Map<int>(_segmentsAt, size));
             }
 
-            _pass.Map<float>(_scaleAt, 1)[0] = 1f / counted;
+            if (_options.HasRowWeights)
+                weights.Slice(i * _options.Batch, _options.Batch).CopyTo(_pass.Map<float>(_scaleAt, _options.Batch));
+            else
+                _pass.Map<float>(_scaleAt, 1)[0] = 1f / counted;
             // Each micro-batch has its own dropout masks.
             var seed = _pass.Map<long>(_seedAt, 2);
             seed[0] = _options.Seed;

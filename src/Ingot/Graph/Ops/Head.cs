@@ -25,12 +25,17 @@ public static class Head
 
     internal static Op CrossEntropyOp { get; } = new("cross_entropy", "logits& targets scale? -> losses");
 
-    /// <summary>Losses [N] of x [N, C] with the head's weight [C, V] against targets [N] int32; gradients are times scale [1].</summary>
+    /// <summary>
+    /// Losses [N] of x [N, C] with the head's weight [C, V] against targets [N] int32. Gradients are times scale [S]: one for all rows, or
+    /// one for each of S equal parts of them, such as sequences.
+    /// </summary>
     public static Tensor CrossEntropy(Tensor x, Tensor weight, Tensor targets, Tensor scale, int ignoreIndex = -100,
         double labelSmoothing = 0, long chunkRows = 0)
     {
         if (x.Rank != 2 || weight.Rank != 2 || x.Shape[1] != weight.Shape[0] || targets.Elements != x.Shape[0])
             throw new ArgumentException($"head: {x}, {weight} and {targets} do not fit");
+        if (scale.Rank != 1 || x.Shape[0] % scale.Shape[0] != 0)
+            throw new ArgumentException($"head: {x} cannot be cut into equal parts for {scale}");
         var g = x.Graph;
         var losses = g.Temporary(DType.F32, [x.Shape[0]]);
         g.Emit(Op, [x, weight, targets.View(targets.Elements), scale, losses],
@@ -42,7 +47,8 @@ public static class Head
     internal static void Lower(Call call, Graph g, long chunkBytes)
     {
         var (x, weight, losses) = (call["x"], call["weight"], call["losses"]);
-        var (n, vocabulary) = (x.Shape[0], weight.Shape[1]);
+        var (parts, vocabulary) = (call["scale"].Shape[0], weight.Shape[1]);
+        var n = x.Shape[0] / parts; // Rows of a part.
         var width = (vocabulary + RowMultiple - 1) / RowMultiple * RowMultiple;
         var rows = call.Integer("chunk_rows");
         if (rows <= 0)
@@ -55,12 +61,17 @@ public static class Head
 
         var logits = g.Temporary(x.DType, [Math.Min(rows, n), width], "logits").Columns(0, vocabulary);
         var accumulate = call.Integer("accumulate") != 0;
-        for (var begin = 0L; begin < n; begin += rows)
+        for (var part = 0L; part < parts; part++)
         {
-            var count = Math.Min(rows, n - begin);
+            for (var at = 0L; at < n; at += rows)
+                Chunk((part * n) + at, Math.Min(rows, n - at), call["scale"].Rows(part, 1));
+        }
+
+        void Chunk(long begin, long count, Tensor scale)
+        {
             var (chunk, input) = (logits.Rows(0, count), x.Rows(begin, count));
             g.Emit(Linear.MatMulOp, [input, weight, null, null, chunk]);
-            g.Emit(CrossEntropyOp, [chunk, call["targets"].Rows(begin, count), call["scale"], losses.Rows(begin, count)],
+            g.Emit(CrossEntropyOp, [chunk, call["targets"].Rows(begin, count), scale, losses.Rows(begin, count)],
                 new OpAttribute("gradient", call.Find("dx") is not null || call.Find("dweight") is not null),
                 new OpAttribute("ignore_index", call.Integer("ignore_index")), new OpAttribute("label_smoothing", call.Number("label_smoothing")));
             if (call.Find("dx") is { } dx)
