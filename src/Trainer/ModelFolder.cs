@@ -10,7 +10,7 @@ internal static class ModelFolder
     {
         if (!Directory.Exists(path))
         {
-            throw new DirectoryNotFoundException($"{path}: no such directory: --model takes a run's directory or a model's folder");
+            throw new DirectoryNotFoundException($"{path}: no such directory: name a run's directory or a model's folder");
         }
 
         string checkpoints = Path.Combine(path, "checkpoints");

@@ -37,6 +37,7 @@ internal static class Program
             DataCommand.Create(),
             ImportCommand.Create(),
             ExportCommand.Create(),
+            AdapterCommand.Create(),
             PlanCommand.Create(),
             BenchCommand.Create(),
             KernelsCommand.Create(),

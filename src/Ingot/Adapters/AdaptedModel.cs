@@ -58,6 +58,20 @@ public sealed record AdaptedModel : ModelConfig
         return layers.All;
     }
 
+    /// <summary>
+    /// Starts DoRA's lengths at those of the base's weights, so that the model starts as it was; to be called when these are there.
+    /// </summary>
+    public void InitializeMagnitudes(ParameterStore parameters)
+    {
+        if (!Lora.UseDora)
+            return;
+        foreach (var layer in LinearLayers().Where(l => l.IsAdapted))
+        {
+            var norms = LoraWeights.Norms(layer, parameters.Read(layer.Name + ".weight"));
+            parameters.Write(layer.Name + LoraLayers.Magnitude, [.. norms.Select(n => (float)n)]);
+        }
+    }
+
     /// <inheritdoc/>
     public override Tensor Forward(ForwardContext context) => Write(context, new LoraLayers(Lora, context));
 

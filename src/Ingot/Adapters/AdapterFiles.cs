@@ -77,9 +77,15 @@ public static class AdapterFiles
             DurableFile.Write(Path.Combine(folder, file.Name), file.WriteTo);
     }
 
-    /// <summary>base_model_name_or_path of an adapter; null if it names none.</summary>
-    /// <exception cref="InvalidDataException">The file's content is wrong; the message names file and key.</exception>
-    public static string? BaseModelOf(string folder) => new AdapterConfig(folder).BaseModel;
+    /// <summary>Folder of the base model that an adapter names.</summary>
+    /// <exception cref="InvalidDataException">It names none, or none that is on this machine; the message says how to name it.</exception>
+    public static string FindBase(string folder)
+    {
+        var name = new AdapterConfig(folder).BaseModel;
+        return Directory.Exists(name) ? name : throw new InvalidDataException($"{folder} is an adapter "
+            + (name is null ? "that does not say for which model" : $"for the model {name}, which is not there")
+            + ": name the base model's folder, and this one as the adapter");
+    }
 
     /// <summary>The base model with the adapter of a folder, whose weights are still to be loaded.</summary>
     /// <exception cref="FileNotFoundException">The folder lacks one of the two files.</exception>

@@ -12,6 +12,10 @@ namespace Ingot.Adapters;
 /// <param name="Magnitude">m, [outputs]; null without DoRA.</param>
 internal sealed record LoraWeights(LoraLayer Layer, double Scaling, float[] A, float[] B, float[]? Magnitude)
 {
+    /// <summary>Why DoRA cannot be unmerged.</summary>
+    public const string DoraStays =
+        "DoRA cannot be taken out of merged weights: these have the adapter's lengths, and their own are lost; keep the base itself";
+
     private int Inputs => checked((int)Layer.Inputs);
 
     private int Outputs => checked((int)Layer.Outputs);
@@ -41,7 +45,7 @@ internal sealed record LoraWeights(LoraLayer Layer, double Scaling, float[] A, f
     public void Unmerge(Span<float> weight)
     {
         if (Magnitude is not null)
-            throw new NotSupportedException("DoRA cannot be taken out of merged weights: they have the adapter's lengths, and their own are lost");
+            throw new NotSupportedException(DoraStays);
         Add(weight, -Scaling);
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Ingot.Adapters;
 using Ingot.Bindings;
 using Ingot.Checkpoints;
 using Ingot.Graphs;
@@ -56,11 +57,16 @@ public sealed class TextGenerator : IDisposable
     /// <param name="folder">The folder.</param>
     /// <param name="computeType">dtype of computations: F32 or Bf16.</param>
     /// <param name="device">Where to compute; the CPU if it is null.</param>
-    public static TextGenerator Load(string folder, DType computeType = DType.F32, Device? device = null)
+    /// <param name="adapter">Folder of an adapter that is merged into the weights; the model's folder may be that of an adapter itself.</param>
+    public static TextGenerator Load(string folder, DType computeType = DType.F32, Device? device = null, string? adapter = null)
     {
+        if (adapter is null && AdapterFiles.IsAdapter(folder))
+            (folder, adapter) = (AdapterFiles.FindBase(folder), folder);
         var tokenizer = Tokenizer.Load(folder);
         var config = GenerationConfig.Load(folder);
-        var (model, parameters) = ModelFiles.LoadModel(folder, device ?? Device.Cpu, computeType, training: false);
+        var (model, parameters) = adapter is null
+            ? ModelFiles.LoadModel(folder, device ?? Device.Cpu, computeType, training: false)
+            : AdapterFiles.LoadMerged(folder, adapter, device ?? Device.Cpu, computeType);
         if (tokenizer.VocabularySize > model.VocabularySize)
         {
             parameters.Dispose();

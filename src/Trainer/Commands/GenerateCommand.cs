@@ -16,6 +16,11 @@ internal static class GenerateCommand
             Required = true,
             HelpName = "dir",
         };
+        var adapter = new Option<string?>("--adapter")
+        {
+            Description = "An adapter on the model (LoRA): a folder with adapter_config.json, or a run that trained one.",
+            HelpName = "dir",
+        };
         var prompt = new Option<string?>("--prompt")
         {
             Description = "The beginning that the model continues; without it, what comes on standard input.",
@@ -48,11 +53,12 @@ internal static class GenerateCommand
         Option<long> seed = NumberOption.Create("seed", "Seed of the draws; the same seed writes the same text.", defaults.Seed);
         var command = new Command("generate", "Let a trained model continue a text.")
         {
-            model, prompt, maxNewTokens, temperature, topK, topP, minP, typicalP, repetitionPenalty, presencePenalty,
+            model, adapter, prompt, maxNewTokens, temperature, topK, topP, minP, typicalP, repetitionPenalty, presencePenalty,
             frequencyPenalty, noRepeatNgramSize, stop, seed, device,
         };
         command.SetAction(result => Run(
             result.GetRequiredValue(model),
+            result.GetValue(adapter),
             result.GetValue(prompt),
             new GenerationOptions
             {
@@ -79,7 +85,7 @@ internal static class GenerateCommand
         return command;
     }
 
-    private static int Run(string model, string? prompt, GenerationOptions options, string device)
+    private static int Run(string model, string? adapter, string? prompt, GenerationOptions options, string device)
     {
         try
         {
@@ -90,7 +96,8 @@ internal static class GenerateCommand
             throw new TrainingOptionsException([$"--{e.Message}"]);
         }
 
-        using TextGenerator generator = TextGenerator.Load(ModelFolder.Find(model), device: DeviceOption.Find(device));
+        using TextGenerator generator = TextGenerator.Load(
+            ModelFolder.Find(model), device: DeviceOption.Find(device), adapter: adapter is null ? null : ModelFolder.Find(adapter));
         prompt ??= Console.IsInputRedirected ? Console.In.ReadToEnd().TrimEnd('\r', '\n') : "";
         using var interruption = new Interruption();
         Console.Write(prompt);

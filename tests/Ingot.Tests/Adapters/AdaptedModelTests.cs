@@ -30,6 +30,18 @@ public sealed class AdaptedModelTests
         }
     }
 
+    [Test]
+    public void DoraStartsAsTheBase([Values(0, 1, 2, 3)] int index)
+    {
+        var model = LoraGradientTests.Adapt(ModelGradientTests.Models[index], LoraGradientTests.Kinds[2]);
+        using var store = LoraGradientTests.Store(model, DType.F32);
+        foreach (var p in store.Parameters.Where(p => p.Name.EndsWith(".lora_B.weight", StringComparison.Ordinal)))
+            store.Write(p.Name, new float[p.Elements]);
+        Assert.That(Error(Logits(model, store), Logits(model.Base, store)), Is.GreaterThan(0.01), "with any other lengths it does not");
+        model.InitializeMagnitudes(store);
+        Assert.That(Error(Logits(model, store), Logits(model.Base, store)), Is.LessThan(1e-5));
+    }
+
     [TestCaseSource(nameof(Models))]
     public void MergedIsTheAdapter(AdaptedModel model)
     {
@@ -160,7 +172,11 @@ public sealed class AdaptedModelTests
     {
         var model = LoraGradientTests.Adapt(new LlamaConfig
         {
-            VocabSize = 64, HiddenSize = 256, IntermediateSize = 512, LayerCount = 1, Heads = 4,
+            VocabSize = 64,
+            HiddenSize = 256,
+            IntermediateSize = 512,
+            LayerCount = 1,
+            Heads = 4,
         }, new LoraConfig { Rank = 64 });
         using var store = new ParameterStore(Device.Cpu, model.DeclareParameters(), DType.F32, training: false);
         store.Initialize(7);

@@ -12,7 +12,7 @@ public sealed class HelpTests
 
         Assert.That(result.ExitCode, Is.Zero);
         Assert.That(result.Error, Is.Empty);
-        foreach (string command in new[] { "train", "generate", "import", "export", "plan", "bench", "kernels", "doctor" })
+        foreach (string command in new[] { "train", "generate", "import", "export", "adapter", "plan", "bench", "kernels", "doctor" })
         {
             Assert.That(result.Output, Does.Contain($"\n  {command} "), command);
         }
@@ -22,6 +22,9 @@ public sealed class HelpTests
     [TestCase("generate")]
     [TestCase("import")]
     [TestCase("export")]
+    [TestCase("adapter")]
+    [TestCase("adapter merge")]
+    [TestCase("adapter unmerge")]
     [TestCase("plan")]
     [TestCase("bench")]
     [TestCase("bench step")]
