@@ -38,11 +38,14 @@ public sealed class ChatMessage
     /// <summary>Who speaks.</summary>
     public string Role { get; }
 
-    /// <summary>What is said; of several parts the texts, one after the other. Empty where there is none, as with a mere tool call.</summary>
+    /// <summary>
+    /// What is said; of several parts the texts, one after the other. Empty where there is none, as with a mere tool call.
+    /// </summary>
     public string Content => Fields.GetValueOrDefault("content") switch
     {
         string text => text,
-        ListValue parts => string.Concat(parts.Items.OfType<OrderedDictionary<string, object?>>().Select(part => part.GetValueOrDefault("text") as string)),
+        ListValue parts => string.Concat(
+            parts.Items.OfType<OrderedDictionary<string, object?>>().Select(part => part.GetValueOrDefault("text") as string)),
         _ => "",
     };
 

@@ -7,8 +7,8 @@ namespace Ingot.Chat;
 /// <summary>
 /// Writes conversations in the form that a model knows. Templates are those of Hugging Face's models: Jinja2 with <c>trim_blocks</c> and
 /// <c>lstrip_blocks</c>, the functions <c>raise_exception</c> and <c>strftime_now</c>, and <c>{% generation %}</c> blocks. What of Jinja2
-/// chat templates do not use is an error that names template, line and construct. A hostile template ends with an error too: depth, work and output
-/// are bounded. A template is immutable and may be used by several threads at once.
+/// chat templates do not use is an error that names template, line and construct. A hostile template ends with an error too: depth, work
+/// and output are bounded. A template is immutable and may be used by several threads at once.
 /// </summary>
 public sealed class ChatTemplate
 {
@@ -58,7 +58,8 @@ public sealed class ChatTemplate
     /// <c>tokenizer_config.json</c>, where also <c>bos_token</c> and its like are read.
     /// </param>
     /// <param name="choice">
-    /// Null for the folder's own; otherwise a <c>.jinja</c> file, the name of one of the folder's templates, or one of <see cref="BuiltInNames"/>.
+    /// Null for the folder's own; otherwise a <c>.jinja</c> file, the name of one of the folder's templates, or one of
+    /// <see cref="BuiltInNames"/>.
     /// </param>
     /// <param name="tokenizer">The folder's tokenizer, which says what <c>eos_token</c> is where no file does.</param>
     /// <exception cref="FileNotFoundException">There is no such template; the message says what there is.</exception>
@@ -66,6 +67,11 @@ public sealed class ChatTemplate
     /// <exception cref="TemplateException">The template is wrong or asks for something that is not supported.</exception>
     public static ChatTemplate Load(string folder, string? choice = null, Tokenizer? tokenizer = null) =>
         ChatTemplateFiles.Load(folder, choice, tokenizer);
+
+    /// <summary>As <see cref="Load"/>, but null where nothing is chosen and the folder has no template.</summary>
+    /// <inheritdoc cref="Load"/>
+    public static ChatTemplate? TryLoad(string folder, string? choice = null, Tokenizer? tokenizer = null) =>
+        ChatTemplateFiles.TryLoad(folder, choice, tokenizer);
 
     /// <summary>Gives one of the templates that need no file.</summary>
     /// <param name="name">One of <see cref="BuiltInNames"/>.</param>

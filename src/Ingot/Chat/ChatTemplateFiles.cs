@@ -10,10 +10,17 @@ internal static class ChatTemplateFiles
     private const long LargestConfig = 64 << 20;
     private const string DefaultName = "default";
 
-    private static readonly string[] TokenNames = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+    private static readonly string[] TokenNames =
+        ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
     /// <summary>What <see cref="ChatTemplate.Load"/> does.</summary>
-    public static ChatTemplate Load(string folder, string? choice, Tokenizer? tokenizer)
+    public static ChatTemplate Load(string folder, string? choice, Tokenizer? tokenizer) =>
+        TryLoad(folder, choice, tokenizer) ?? throw new FileNotFoundException(
+            $"{folder}: there is no chat template in it (chat_template.jinja, or chat_template in tokenizer_config.json): "
+            + $"choose a .jinja file or a built-in one: {string.Join(", ", ChatTemplate.BuiltInNames)}");
+
+    /// <summary>What <see cref="ChatTemplate.TryLoad"/> does.</summary>
+    public static ChatTemplate? TryLoad(string folder, string? choice, Tokenizer? tokenizer)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         if (!Directory.Exists(folder))
@@ -38,14 +45,15 @@ internal static class ChatTemplateFiles
             return ChatTemplate.Parse(found.Source, found.Name, variables);
         }
 
+        if (choice is null || BuiltInTemplates.Find(choice) is not null)
+        {
+            return choice is null ? null : ChatTemplate.BuiltIn(choice, variables);
+        }
+
         string own = templates.Count > 0 ? $"it has the templates {string.Join(", ", templates.Keys)}; " : "";
-        return choice is null
-            ? throw new FileNotFoundException(
-                $"{folder}: there is no chat template in it (chat_template.jinja, or chat_template in tokenizer_config.json); {own}"
-                + $"choose a .jinja file or a built-in one: {string.Join(", ", ChatTemplate.BuiltInNames)}")
-            : BuiltInTemplates.Find(choice) is not null ? ChatTemplate.BuiltIn(choice, variables)
-            : throw new FileNotFoundException(
-                $"{folder}: there is no chat template '{choice}': {own}built in are {string.Join(", ", ChatTemplate.BuiltInNames)}; a file ends with .jinja");
+        throw new FileNotFoundException(
+            $"{folder}: there is no chat template '{choice}': {own}built in are {string.Join(", ", ChatTemplate.BuiltInNames)}; "
+            + "a file ends with .jinja");
     }
 
     // Files of their own come before what is in the configuration, as in Hugging Face's libraries.
@@ -96,7 +104,8 @@ internal static class ChatTemplateFiles
                         || !entry.TryGetProperty("name", out JsonElement name) || name.ValueKind != JsonValueKind.String
                         || !entry.TryGetProperty("template", out JsonElement text) || text.ValueKind != JsonValueKind.String)
                     {
-                        throw new InvalidDataException($"{config}: an entry of chat_template is no object with the strings 'name' and 'template'");
+                        throw new InvalidDataException(
+                            $"{config}: an entry of chat_template is no object with the strings 'name' and 'template'");
                     }
 
                     templates[name.GetString()!] = (text.GetString()!, $"{config}: chat_template '{name.GetString()}'");
@@ -104,7 +113,8 @@ internal static class ChatTemplateFiles
 
                 break;
             default:
-                throw new InvalidDataException($"{config}: chat_template is {ChatMessage.DescribeKind(template.ValueKind)}, not a string or a list of templates");
+                throw new InvalidDataException(
+                    $"{config}: chat_template is {ChatMessage.DescribeKind(template.ValueKind)}, not a string or a list of templates");
         }
     }
 
@@ -125,7 +135,8 @@ internal static class ChatTemplateFiles
             {
                 if (json.RootElement.TryGetProperty(name, out JsonElement token))
                 {
-                    JsonElement content = token.ValueKind == JsonValueKind.Object && token.TryGetProperty("content", out JsonElement inner) ? inner : token;
+                    bool isObject = token.ValueKind == JsonValueKind.Object;
+                    JsonElement content = isObject && token.TryGetProperty("content", out JsonElement inner) ? inner : token;
                     if (content.ValueKind == JsonValueKind.String)
                     {
                         tokens[name] = content.GetString();

@@ -2,15 +2,19 @@ using System.CommandLine;
 
 namespace Ingot.Trainer.Commands;
 
-/// <summary>`ingot data`: from raw files to text to train on.</summary>
+/// <summary>`ingot data`: from raw files to text to train on, and what the model will see of it.</summary>
 internal static class DataCommand
 {
     public static Command Create()
     {
-        var command = new Command("data", "Make text to train on of raw files.") { DataPrepareCommand.Create(), DataRulesCommand.Create() };
+        var command = new Command("data", "Make text to train on of raw files, and look at examples.")
+        {
+            DataPrepareCommand.Create(), DataRulesCommand.Create(), DataShowCommand.Create(),
+        };
         HelpPage.Describe(command, """
             ingot data prepare pages/ --output data/pages   clean all files below a folder
             ingot data rules                                what is cleaned, and how to change it
+            ingot data show --data chat.jsonl --tokenizer models/qwen   an example as the model will see it
             """);
         return command;
     }

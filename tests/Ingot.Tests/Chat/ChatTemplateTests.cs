@@ -13,22 +13,28 @@ public class ChatTemplateTests
         new("system", "Be brief."), new("user", "2+2?"), new("assistant", "4"), new("user", "3+3?"), new("assistant", "6"),
     ];
 
-    [TestCase("chatml", "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n2+2?<|im_end|>\n<|im_start|>assistant\n«4<|im_end|>»\n"
+    [TestCase("chatml", "<|im_start|>system\nBe brief.<|im_end|>\n"
+        + "<|im_start|>user\n2+2?<|im_end|>\n<|im_start|>assistant\n«4<|im_end|>»\n"
         + "<|im_start|>user\n3+3?<|im_end|>\n<|im_start|>assistant\n«6<|im_end|>»\n")]
-    [TestCase("qwen", "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n2+2?<|im_end|>\n<|im_start|>assistant\n«4<|im_end|>»\n"
+    [TestCase("qwen", "<|im_start|>system\nBe brief.<|im_end|>\n"
+        + "<|im_start|>user\n2+2?<|im_end|>\n<|im_start|>assistant\n«4<|im_end|>»\n"
         + "<|im_start|>user\n3+3?<|im_end|>\n<|im_start|>assistant\n«6<|im_end|>»\n")]
-    [TestCase("llama3", "<s><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n2+2?<|eot_id|>"
+    [TestCase("llama3", "<s><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
+        + "<|start_header_id|>user<|end_header_id|>\n\n2+2?<|eot_id|>"
         + "<|start_header_id|>assistant<|end_header_id|>\n\n«4<|eot_id|>»<|start_header_id|>user<|end_header_id|>\n\n3+3?<|eot_id|>"
         + "<|start_header_id|>assistant<|end_header_id|>\n\n«6<|eot_id|>»")]
     [TestCase("mistral", "<s>[INST] Be brief.\n\n2+2?[/INST] «4</s>»[INST] 3+3?[/INST] «6</s>»")]
     [TestCase("gemma", "<s><start_of_turn>user\nBe brief.\n\n2+2?<end_of_turn>\n<start_of_turn>model\n«4<end_of_turn>»\n"
         + "<start_of_turn>user\n3+3?<end_of_turn>\n<start_of_turn>model\n«6<end_of_turn>»\n")]
-    [TestCase("phi3", "<|system|>\nBe brief.<|end|>\n<|user|>\n2+2?<|end|>\n<|assistant|>\n«4<|end|>»\n<|user|>\n3+3?<|end|>\n<|assistant|>\n«6<|end|>»\n")]
-    [TestCase("zephyr", "<|system|>\nBe brief.</s>\n<|user|>\n2+2?</s>\n<|assistant|>\n«4</s>»\n<|user|>\n3+3?</s>\n<|assistant|>\n«6</s>»\n")]
+    [TestCase("phi3", "<|system|>\nBe brief.<|end|>\n<|user|>\n2+2?<|end|>\n<|assistant|>\n«4<|end|>»\n"
+        + "<|user|>\n3+3?<|end|>\n<|assistant|>\n«6<|end|>»\n")]
+    [TestCase("zephyr", "<|system|>\nBe brief.</s>\n<|user|>\n2+2?</s>\n<|assistant|>\n«4</s>»\n"
+        + "<|user|>\n3+3?</s>\n<|assistant|>\n«6</s>»\n")]
     [TestCase("plain", "System: Be brief.\nUser: 2+2?\nAssistant: «4</s>»User: 3+3?\nAssistant: «6</s>»")]
     public void BuiltInTemplatesMarkTheAnswersWithTheirEnds(string name, string expected)
     {
-        ChatTemplate template = ChatTemplate.BuiltIn(name, new Dictionary<string, object?> { ["bos_token"] = "<s>", ["eos_token"] = "</s>" });
+        ChatTemplate template = ChatTemplate.BuiltIn(
+            name, new Dictionary<string, object?> { ["bos_token"] = "<s>", ["eos_token"] = "</s>" });
         ChatRendering rendering = template.RenderSpans(Conversation);
         Assert.That(Mark(rendering), Is.EqualTo(expected));
         Assert.That(template.MarksGeneration, Is.True);
@@ -41,11 +47,13 @@ public class ChatTemplateTests
 
     [Test]
     public void EveryBuiltInTemplateIsTested() =>
-        Assert.That(ChatTemplate.BuiltInNames, Is.EqualTo(new[] { "chatml", "gemma", "llama3", "mistral", "phi3", "plain", "qwen", "zephyr" }));
+        Assert.That(ChatTemplate.BuiltInNames,
+            Is.EqualTo(new[] { "chatml", "gemma", "llama3", "mistral", "phi3", "plain", "qwen", "zephyr" }));
 
     [Test]
     public void AnUnknownBuiltInTemplateIsAnErrorThatListsThem() =>
-        Assert.That(() => ChatTemplate.BuiltIn("lama"), Throws.TypeOf<FileNotFoundException>().With.Message.Contains("lama").And.Message.Contains("llama3"));
+        Assert.That(() => ChatTemplate.BuiltIn("lama"), Throws.TypeOf<FileNotFoundException>().With.Message.Contains("lama")
+            .And.Message.Contains("llama3"));
 
     [Test]
     public void ATemplateComesFromTheConfiguration()
@@ -56,14 +64,16 @@ public class ChatTemplateTests
              "chat_template": "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ pad_token is defined }}"}
             """u8);
         Assert.That(ChatTemplate.Load(folder.FullPath).Render([new ChatMessage("user", "Hi")]), Is.EqualTo("<bos>Hi<eos>False"));
-        Assert.That(ChatTemplate.Load(folder.FullPath, "mistral").Render([new ChatMessage("user", "Hi")]), Is.EqualTo("<bos>[INST] Hi[/INST]"));
+        Assert.That(ChatTemplate.Load(folder.FullPath, "mistral").Render([new ChatMessage("user", "Hi")]),
+            Is.EqualTo("<bos>[INST] Hi[/INST]"));
     }
 
     [Test]
     public void NamedTemplatesAreChosenByName()
     {
         using var folder = new TemporaryDirectory();
-        folder.Write("tokenizer_config.json", """{"chat_template": [{"name": "default", "template": "a"}, {"name": "tool_use", "template": "b"}]}"""u8);
+        folder.Write("tokenizer_config.json",
+            """{"chat_template": [{"name": "default", "template": "a"}, {"name": "tool_use", "template": "b"}]}"""u8);
         Assert.That(ChatTemplate.Load(folder.FullPath).Render([]), Is.EqualTo("a"));
         Assert.That(ChatTemplate.Load(folder.FullPath, "tool_use").Render([]), Is.EqualTo("b"));
         Assert.That(
@@ -93,7 +103,8 @@ public class ChatTemplateTests
             () => ChatTemplate.Load(folder.FullPath),
             Throws.TypeOf<FileNotFoundException>().With.Message.Contains("no chat template").And.Message.Contains("chatml"));
         Assert.That(() => ChatTemplate.Load(folder["nosuch"]), Throws.TypeOf<DirectoryNotFoundException>());
-        Assert.That(() => ChatTemplate.Load(folder.FullPath, folder["no.jinja"]), Throws.TypeOf<FileNotFoundException>().With.Message.Contains("no.jinja"));
+        Assert.That(() => ChatTemplate.Load(folder.FullPath, folder["no.jinja"]), Throws.TypeOf<FileNotFoundException>()
+            .With.Message.Contains("no.jinja"));
     }
 
     [TestCase("{", "not valid JSON")]
@@ -105,7 +116,8 @@ public class ChatTemplateTests
     {
         using var folder = new TemporaryDirectory();
         string path = folder.Write("tokenizer_config.json", Encoding.UTF8.GetBytes(config));
-        Assert.That(() => ChatTemplate.Load(folder.FullPath), Throws.TypeOf<InvalidDataException>().With.Message.StartsWith(path).And.Message.Contains(problem));
+        Assert.That(() => ChatTemplate.Load(folder.FullPath), Throws.TypeOf<InvalidDataException>().With.Message.StartsWith(path)
+            .And.Message.Contains(problem));
     }
 
     [Test]
@@ -128,7 +140,8 @@ public class ChatTemplateTests
     public void MessagesCarryWhateverBelongsToThem()
     {
         using JsonDocument json = JsonDocument.Parse("""
-            {"role": "assistant", "content": [{"type": "text", "text": "a"}, {"type": "image"}, {"type": "text", "text": "b"}], "tool_calls": [{"id": 1.50}]}
+            {"role": "assistant", "content": [{"type": "text", "text": "a"}, {"type": "image"}, {"type": "text", "text": "b"}],
+             "tool_calls": [{"id": 1.50}]}
             """);
         ChatMessage message = ChatMessage.FromJson(json.RootElement);
         Assert.That(message.Role, Is.EqualTo("assistant"));

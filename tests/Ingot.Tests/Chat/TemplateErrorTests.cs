@@ -3,7 +3,9 @@ using NUnit.Framework;
 
 namespace Ingot.Tests.Chat;
 
-/// <summary>Templates that are wrong, ask for what there is not, or mean harm: an error that names line and construct, soon and in bounded memory.</summary>
+/// <summary>
+/// Templates that are wrong, ask for what there is not, or mean harm: an error that names line and construct, soon and in bounded memory.
+/// </summary>
 public class TemplateErrorTests
 {
     [TestCase("a\n{% include 'x' %}", 2, "{% include %} is not supported")]
@@ -82,9 +84,11 @@ public class TemplateErrorTests
     [TestCase("{% set x = 'x' * 10000 %}{{ (range(100000) | list) | join(x) }}")]
     [TestCase("{% set ns = namespace(l=[]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l }}")]
     [TestCase("{% set ns = namespace(l=[]) %}{% for i in range(60) %}{% set ns.l = [ns.l, ns.l] %}{% endfor %}{{ ns.l | tojson }}")]
-    [TestCase("{% set ns = namespace(a=[], b=[]) %}{% for i in range(60) %}{% set ns.a = [ns.a, ns.a] %}{% set ns.b = [ns.b, ns.b] %}{% endfor %}{{ ns.a == ns.b }}")]
+    [TestCase("{% set ns = namespace(a=[], b=[]) %}{% for i in range(60) %}{% set ns.a = [ns.a, ns.a] %}"
+        + "{% set ns.b = [ns.b, ns.b] %}{% endfor %}{{ ns.a == ns.b }}")]
     [TestCase("{% set ns = namespace(l=[]) %}{% for i in range(90000) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}")]
-    [TestCase("{% set ns = namespace(l=[]) %}{% for i in range(90000) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l | tojson(indent=1000) }}")]
+    [TestCase("{% set ns = namespace(l=[]) %}{% for i in range(90000) %}{% set ns.l = [ns.l] %}{% endfor %}"
+        + "{{ ns.l | tojson(indent=1000) }}")]
     [TestCase("{% set l = range(100000) | list %}{{ l | map('string') | select('in', l | map('string') | list) | list | length }}")]
     [TestCase("{% set l = range(100000) | list %}{{ l | unique | list | length }}")]
     [TestCase("{% set x = 'ab' * 1000000 %}{% for i in range(100000) %}{% if 'c' in x %}{% endif %}{% endfor %}")]
@@ -140,15 +144,18 @@ public class TemplateErrorTests
     {
         string[] pieces =
         [
-            "{{", "}}", "{%", "%}", "{#", "#}", "-", "+", " ", "\n", "if", "endif", "for", "in", "endfor", "else", "set", "endset", "x", "messages", "=", "==", "(", ")", "[", "]",
-            "{", "}", "'a'", "1", "2.5", ".", ",", "|", "length", "join", "tojson", "is", "not", "defined", "and", "or", "~", "*", "loop", "index", "macro", "endmacro", "call",
+            "{{", "}}", "{%", "%}", "{#", "#}", "-", "+", " ", "\n", "if", "endif", "for", "in", "endfor", "else", "set", "endset", "x",
+                "messages", "=", "==", "(", ")", "[", "]",
+            "{", "}", "'a'", "1", "2.5", ".", ",", "|", "length", "join", "tojson", "is", "not", "defined", "and", "or", "~", "*", "loop",
+                "index", "macro", "endmacro", "call",
             "endcall", "generation", "endgeneration", "raw", "endraw", "namespace", "range", ":", "\"", "none", "true",
         ];
         var random = new Random(1);
         int rendered = 0;
         for (int i = 0; i < 20_000; i++)
         {
-            string template = string.Join(random.Next(2) == 0 ? " " : "", Enumerable.Range(0, random.Next(1, 20)).Select(_ => pieces[random.Next(pieces.Length)]));
+            string template = string.Join(
+                random.Next(2) == 0 ? " " : "", Enumerable.Range(0, random.Next(1, 20)).Select(_ => pieces[random.Next(pieces.Length)]));
             try
             {
                 ChatTemplate.Parse(template).Render([new ChatMessage("user", "Hi")]);

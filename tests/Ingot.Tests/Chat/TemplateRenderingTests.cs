@@ -30,7 +30,8 @@ public class TemplateRenderingTests
             bool prompt = entry.GetProperty("addGenerationPrompt").GetBoolean();
             bool tools = entry.GetProperty("tools").GetBoolean();
             int extra = entry.GetProperty("variables").EnumerateObject().Count();
-            yield return new TestCaseData(file, entry).SetName($"Jinja2 agrees on {template}, {conversation}, prompt {prompt}, tools {tools}, {extra} variables");
+            yield return new TestCaseData(file, entry).SetName(
+                $"Jinja2 agrees on {template}, {conversation}, prompt {prompt}, tools {tools}, {extra} variables");
         }
     }
 
@@ -38,7 +39,8 @@ public class TemplateRenderingTests
     public void ConstructsGiveWhatJinja2Gives(JsonElement file, string template, string expected)
     {
         string text = ChatTemplate.Parse(template).Render(
-            Messages(file.GetProperty("messages")), addGenerationPrompt: true, file.GetProperty("tools"), Variables(file.GetProperty("variables")));
+            Messages(file.GetProperty("messages")), addGenerationPrompt: true, file.GetProperty("tools"),
+                Variables(file.GetProperty("variables")));
         Assert.That(text, Is.EqualTo(expected), template);
     }
 

@@ -43,7 +43,8 @@ internal sealed class NameExpression(int line, string name) : Expression(line)
     public override string Source => Name;
 
     /// <inheritdoc/>
-    protected override object? Compute(RenderContext context) => context.Scope.TryGet(Name, out object? value) ? value : new Undefined(Name);
+    protected override object? Compute(RenderContext context) =>
+        context.Scope.TryGet(Name, out object? value) ? value : new Undefined(Name);
 }
 
 /// <summary><c>[a, b]</c> or <c>(a, b)</c>.</summary>
@@ -78,7 +79,8 @@ internal sealed class DictionaryExpression(int line, IReadOnlyList<(Expression K
         foreach ((Expression key, Expression value) in pairs)
         {
             object? name = key.Evaluate(context);
-            dictionary[name as string ?? throw context.Error($"keys of dictionaries are strings, not {Values.Describe(name)}")] = value.Evaluate(context);
+            dictionary[name as string ?? throw context.Error($"keys of dictionaries are strings, not {Values.Describe(name)}")] =
+                value.Evaluate(context);
         }
 
         return dictionary;
@@ -172,7 +174,8 @@ internal sealed class CallExpression(int line, Expression function, ArgumentExpr
         {
             Callable callable => callable.Invoke(context, given),
             LoopValue loop => loop.Call(context, given),
-            Undefined undefined => throw context.Error($"{undefined.What} is undefined, so it cannot be called: there is no such function or method"),
+            Undefined undefined =>
+                throw context.Error($"{undefined.What} is undefined, so it cannot be called: there is no such function or method"),
             _ => throw context.Error($"{Values.Describe(called)} cannot be called"),
         };
     }
@@ -270,7 +273,8 @@ internal sealed class ConcatenationExpression(int line, IReadOnlyList<Expression
 }
 
 /// <summary><c>a &lt; b &lt;= c</c>: every neighbour is compared, each value computed once.</summary>
-internal sealed class ComparisonExpression(int line, Expression first, IReadOnlyList<(string Operator, Expression Value)> others) : Expression(line)
+internal sealed class ComparisonExpression(int line, Expression first, IReadOnlyList<(string Operator, Expression Value)> others)
+    : Expression(line)
 {
     /// <inheritdoc/>
     protected override object? Compute(RenderContext context)

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Ingot.Chat.Templates;
 
-/// <summary>The filters of templates: <c>value | name(arguments)</c>, as in Jinja2, but <c>tojson</c> as in Hugging Face's libraries.</summary>
+/// <summary>
+/// The filters of templates: <c>value | name(arguments)</c>, as in Jinja2, but <c>tojson</c> as in Hugging Face's libraries.
+/// </summary>
 internal static class Filters
 {
     private delegate object? Filter(RenderContext context, object? value, Arguments arguments);
@@ -11,7 +13,8 @@ internal static class Filters
     private static readonly Dictionary<string, Filter> All = new(StringComparer.Ordinal)
     {
         ["abs"] = (c, v, a) => Absolute(c, v),
-        ["attr"] = (c, v, a) => Access.TryAttribute(c, v, Text(c, a.Bind(c, 1, "name")[0]), out object? found) ? found : new Undefined("attribute"),
+        ["attr"] = (c, v, a) =>
+            Access.TryAttribute(c, v, Text(c, a.Bind(c, 1, "name")[0]), out object? found) ? found : new Undefined("attribute"),
         ["capitalize"] = (c, v, a) => PythonText.Capitalize(Text(c, v)),
         ["count"] = (c, v, a) => Values.Length(c, v),
         ["d"] = Default,
@@ -67,7 +70,8 @@ internal static class Filters
 
     private static string Text(RenderContext context, object? value) => Values.ToText(context, value);
 
-    private static object? Given(object? argument, object? otherwise = null) => ReferenceEquals(argument, Arguments.Missing) ? otherwise : argument;
+    private static object? Given(object? argument, object? otherwise = null) =>
+        ReferenceEquals(argument, Arguments.Missing) ? otherwise : argument;
 
     private static object? Default(RenderContext context, object? value, Arguments arguments)
     {
@@ -84,8 +88,8 @@ internal static class Filters
     private static string Escape(RenderContext context, string text)
     {
         context.ChargeText(6L * text.Length);
-        return new StringBuilder(text).Replace("&", "&amp;").Replace("<", "&lt;").Replace(">", "&gt;").Replace("\"", "&#34;").Replace("'", "&#39;")
-            .ToString();
+        return new StringBuilder(text)
+            .Replace("&", "&amp;").Replace("<", "&lt;").Replace(">", "&gt;").Replace("\"", "&#34;").Replace("'", "&#39;").ToString();
     }
 
     private static object? ToFloat(object? value, object? otherwise)
@@ -102,7 +106,8 @@ internal static class Filters
     }
 
     private static double? ParseFloat(string text) =>
-        double.TryParse(PythonText.Strip(text, null, true, true), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) ? number : null;
+        double.TryParse(PythonText.Strip(text, null, true, true), NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
+            ? number : null;
 
     private static object? ToInteger(RenderContext context, object? value, Arguments arguments)
     {
@@ -221,7 +226,8 @@ internal static class Filters
         }
 
         bool hasTest = arguments.Positional.Count > used;
-        string? test = hasTest ? arguments.Positional[used] as string ?? throw context.Error($"{arguments.Of} wants the name of a test") : null;
+        string? test = !hasTest ? null
+            : arguments.Positional[used] as string ?? throw context.Error($"{arguments.Of} wants the name of a test");
         var rest = new Arguments($"the test '{test}'", [.. arguments.Positional.Skip(used + 1)], arguments.Named);
         var kept = new List<object?>();
         foreach (object? item in Values.Elements(context, value))
@@ -244,7 +250,8 @@ internal static class Filters
         object? best = new Undefined($"{arguments.Of} of nothing");
         for (int i = 0; i < items.Count; i++)
         {
-            if (i == 0 || sign * Values.Compare(context, Key(context, items[i], bound[1], bound[0]), Key(context, best, bound[1], bound[0])) > 0)
+            object? OrderedBy(object? item) => Key(context, item, bound[1], bound[0]);
+            if (i == 0 || sign * Values.Compare(context, OrderedBy(items[i]), OrderedBy(best)) > 0)
             {
                 best = items[i];
             }
@@ -263,8 +270,8 @@ internal static class Filters
     private static ListValue Sort(RenderContext context, object? value, Arguments arguments)
     {
         object?[] bound = arguments.Bind(context, 0, "reverse", "case_sensitive", "attribute");
-        return new ListValue(Sorted(
-            context, Values.Elements(context, value), item => Key(context, item, bound[2], bound[1]), Values.IsTrue(Given(bound[0], false))));
+        bool reverse = Values.IsTrue(Given(bound[0], false));
+        return new ListValue(Sorted(context, Values.Elements(context, value), item => Key(context, item, bound[2], bound[1]), reverse));
     }
 
     private static ListValue DictionarySort(RenderContext context, object? value, Arguments arguments)
@@ -281,8 +288,9 @@ internal static class Filters
             "value" => 1L,
             _ => throw context.Error("the filter 'dictsort' sorts by 'key' or 'value'"),
         };
-        return new ListValue(Sorted(
-            context, DictionaryMethods.Items(dictionary).Items, pair => Key(context, pair, part, bound[0]), Values.IsTrue(Given(bound[2], false))));
+        bool reverse = Values.IsTrue(Given(bound[2], false));
+        IReadOnlyList<object?> pairs = DictionaryMethods.Items(dictionary).Items;
+        return new ListValue(Sorted(context, pairs, pair => Key(context, pair, part, bound[0]), reverse));
     }
 
     // Stable, as Python's sort, in reverse too.
@@ -381,6 +389,8 @@ internal static class Filters
             ListValue { Items: [string item, string key] } => (item, key),
             _ => throw context.Error("tojson: separators wants two strings"),
         };
-        return new JsonText(context, indent, separators, Values.IsTrue(Given(bound[3], false)), Values.IsTrue(Given(bound[0], false))).Write(value);
+        bool ensureAscii = Values.IsTrue(Given(bound[0], false));
+        bool sortKeys = Values.IsTrue(Given(bound[3], false));
+        return new JsonText(context, indent, separators, sortKeys, ensureAscii).Write(value);
     }
 }

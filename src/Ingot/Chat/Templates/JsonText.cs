@@ -9,7 +9,8 @@ namespace Ingot.Chat.Templates;
 /// <param name="separators">What stands after an item and after a key, or null for the usual.</param>
 /// <param name="sortKeys">Whether keys come in order.</param>
 /// <param name="ensureAscii">Whether other characters than ASCII are escaped.</param>
-internal sealed class JsonText(RenderContext context, string? indent, (string Item, string Key)? separators, bool sortKeys, bool ensureAscii)
+internal sealed class JsonText(
+    RenderContext context, string? indent, (string Item, string Key)? separators, bool sortKeys, bool ensureAscii)
 {
     private readonly StringBuilder _output = new();
     private readonly (string Item, string Key) _separators = separators ?? (indent is null ? (", ", ": ") : (",", ": "));

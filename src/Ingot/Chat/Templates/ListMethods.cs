@@ -25,7 +25,8 @@ internal static class ListMethods
             throw context.Error($"{Values.Describe(wanted)} is not in the list");
         }),
         "append" or "extend" or "insert" or "pop" or "remove" or "clear" or "sort" or "reverse" => new Callable(
-            name, (context, _) => throw context.Error($"the method '{name}' would change a list, which a template may not: make a new one with +")),
+            name, (context, _) =>
+                throw context.Error($"the method '{name}' would change a list, which a template may not: make a new one with +")),
         _ => null,
     };
 }

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Ingot.Chat.Templates;
 
-/// <summary>Strings and numbers as Python, in which templates think, has them: indexed by code points, and written as it writes them.</summary>
+/// <summary>
+/// Strings and numbers as Python, in which templates think, has them: indexed by code points, and written as it writes them.
+/// </summary>
 internal static class PythonText
 {
     private static readonly SearchValues<char> LineEnds = SearchValues.Create("\n\r\v\f\u001C\u001D\u001E\u0085\u2028\u2029");
@@ -156,7 +158,8 @@ internal static class PythonText
         int mark = shortest.IndexOf('E', StringComparison.Ordinal);
         string number = mark < 0 ? shortest : shortest[..mark];
         int point = number.IndexOf('.', StringComparison.Ordinal);
-        int exponent = (mark < 0 ? 0 : int.Parse(shortest.AsSpan(mark + 1), NumberStyles.AllowLeadingSign)) + (point < 0 ? number.Length : point) - 1;
+        int exponent = (mark < 0 ? 0 : int.Parse(shortest.AsSpan(mark + 1), NumberStyles.AllowLeadingSign))
+            + (point < 0 ? number.Length : point) - 1;
         string all = number.Replace(".", "", StringComparison.Ordinal);
         string digits = all.TrimStart('0');
         exponent -= all.Length - digits.Length;

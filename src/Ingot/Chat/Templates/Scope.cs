@@ -1,6 +1,8 @@
 namespace Ingot.Chat.Templates;
 
-/// <summary>Names and their values: of the template, of a loop's turn, of a macro's call. A name not found here is looked for outside.</summary>
+/// <summary>
+/// Names and their values: of the template, of a loop's turn, of a macro's call. A name not found here is looked for outside.
+/// </summary>
 /// <param name="outer">The scope around this one.</param>
 internal sealed class Scope(Scope? outer)
 {

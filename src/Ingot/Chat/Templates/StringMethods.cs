@@ -30,7 +30,8 @@ internal static class StringMethods
         ["join"] = (c, s, a) => Join(c, s, a.Bind(c, 1, "iterable")[0]),
         ["find"] = (c, s, a) => Place(s, s.IndexOf(Text(c, a, "sub"), StringComparison.Ordinal)),
         ["rfind"] = (c, s, a) => Place(s, s.LastIndexOf(Text(c, a, "sub"), StringComparison.Ordinal)),
-        ["count"] = (c, s, a) => Text(c, a, "sub") is { Length: > 0 } part ? (long)Count(s, part, long.MaxValue) : PythonText.Length(s) + 1L,
+        ["count"] = (c, s, a) =>
+            Text(c, a, "sub") is { Length: > 0 } part ? (long)Count(s, part, long.MaxValue) : PythonText.Length(s) + 1L,
         ["isdigit"] = (c, s, a) => NoArguments(c, a, s).Length > 0 && s.All(char.IsDigit),
         ["isnumeric"] = (c, s, a) => NoArguments(c, a, s).Length > 0 && s.All(char.IsNumber),
         ["isalpha"] = (c, s, a) => NoArguments(c, a, s).Length > 0 && s.All(char.IsLetter),
@@ -42,8 +43,8 @@ internal static class StringMethods
 
     private static readonly string[] Unsupported =
     [
-        "format", "format_map", "encode", "center", "ljust", "rjust", "zfill", "expandtabs", "swapcase", "translate", "index", "rindex", "isascii",
-        "isdecimal", "isidentifier", "isprintable", "istitle", "maketrans",
+        "format", "format_map", "encode", "center", "ljust", "rjust", "zfill", "expandtabs", "swapcase", "translate", "index", "rindex",
+        "isascii", "isdecimal", "isidentifier", "isprintable", "istitle", "maketrans",
     ];
 
     /// <summary>Finds a method of a string.</summary>
@@ -104,7 +105,8 @@ internal static class StringMethods
         return result.ToString();
     }
 
-    private static object? Optional(object? argument, object? otherwise) => ReferenceEquals(argument, Arguments.Missing) ? otherwise : argument;
+    private static object? Optional(object? argument, object? otherwise) =>
+        ReferenceEquals(argument, Arguments.Missing) ? otherwise : argument;
 
     private static string NoArguments(RenderContext context, Arguments arguments, string text)
     {
@@ -170,9 +172,11 @@ internal static class StringMethods
         int start = 0;
         if (separator is not null)
         {
-            for (int at; parts.Count < most && (at = text.IndexOf(separator, start, StringComparison.Ordinal)) >= 0; start = at + separator.Length)
+            int at;
+            while (parts.Count < most && (at = text.IndexOf(separator, start, StringComparison.Ordinal)) >= 0)
             {
                 parts.Add(text[start..at]);
+                start = at + separator.Length;
             }
 
             parts.Add(text[start..]);
@@ -227,7 +231,8 @@ internal static class StringMethods
         context.Charge(text.Length);
         object?[] bound = arguments.Bind(context, 0, "sep", "maxsplit");
         string? separator = Optional(bound[0], null) is { } given ? AsText(context, arguments, given) : null;
-        return separator is "" ? throw context.Error($"{arguments.Of}: the separator is empty") : (separator, Limit(context, Optional(bound[1], null), arguments));
+        return separator is "" ? throw context.Error($"{arguments.Of}: the separator is empty")
+            : (separator, Limit(context, Optional(bound[1], null), arguments));
     }
 
     private static ListValue Partition(RenderContext context, string text, Arguments arguments, bool last)

@@ -332,9 +332,8 @@ internal sealed class TemplateLexer
         int digits = c switch { 'x' => 2, 'u' => 4, 'U' => 8, _ => 0 };
         if (digits > 0)
         {
-            if (at + 1 + digits > _source.Length
-                || !uint.TryParse(_source.AsSpan(at + 1, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint code)
-                || code > 0x10FFFF)
+            string number = at + 1 + digits <= _source.Length ? _source.Substring(at + 1, digits) : "";
+            if (!uint.TryParse(number, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint code) || code > 0x10FFFF)
             {
                 throw Error(line, $"\\{c} in a string wants {digits} hexadecimal digits of a character");
             }
@@ -385,7 +384,8 @@ internal sealed class TemplateLexer
             case ')' or ']' or '}':
                 if (!_brackets.TryPop(out char expected) || expected != text[0])
                 {
-                    throw Error(LineAt(_position), $"unexpected '{text}'{(expected == '\0' ? "" : $": '{expected}' is missing before it")}");
+                    throw Error(LineAt(_position),
+                        $"unexpected '{text}'{(expected == '\0' ? "" : $": '{expected}' is missing before it")}");
                 }
 
                 break;

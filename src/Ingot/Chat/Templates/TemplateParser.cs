@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Ingot.Chat.Templates;
 
-/// <summary>Turns a template's tokens into statements, with Jinja2's grammar; constructs that are not supported are errors that name them.</summary>
+/// <summary>
+/// Turns a template's tokens into statements, with Jinja2's grammar; constructs that are not supported are errors that name them.
+/// </summary>
 internal sealed class TemplateParser
 {
     private const int DeepestNesting = 100;
@@ -110,7 +112,8 @@ internal sealed class TemplateParser
                     : throw new TemplateException(_name, tag.Line, $"{{% {tag.Text} %}} outside a loop");
             default:
                 throw new TemplateException(_name, tag.Line,
-                    $"{{% {tag.Text} %}} is not supported: there are if, for, break, continue, set, macro, call, filter, with, generation, raw");
+                    $"{{% {tag.Text} %}} is not supported: there are if, for, break, continue, set, macro, call, filter, with, generation "
+                    + "and raw");
         }
     }
 
@@ -188,7 +191,8 @@ internal sealed class TemplateParser
     private CallStatement ParseCall(int line)
     {
         List<(string, Expression?)> parameters = Token.IsOperator("(") ? ParseParameters() : [];
-        CallExpression call = ParseExpression() as CallExpression ?? throw new TemplateException(_name, line, "{% call %} wants the call of a macro");
+        CallExpression call = ParseExpression() as CallExpression
+            ?? throw new TemplateException(_name, line, "{% call %} wants the call of a macro");
         EndTag();
         return new CallStatement(line, call, new MacroDefinition("caller", parameters, ParseOutsideLoops("endcall")));
     }
@@ -502,7 +506,8 @@ internal sealed class TemplateParser
             case TokenKind.Integer:
                 return long.TryParse(token.Text, NumberStyles.None, CultureInfo.InvariantCulture, out long number)
                     ? new LiteralExpression(token.Line, number)
-                    : throw new TemplateException(_name, token.Line, $"the number {token.Text[..Math.Min(40, token.Text.Length)]} has more than 64 bits");
+                    : throw new TemplateException(
+                        _name, token.Line, $"the number {token.Text[..Math.Min(40, token.Text.Length)]} has more than 64 bits");
             case TokenKind.Float:
                 return new LiteralExpression(token.Line, double.Parse(token.Text, NumberStyles.Float, CultureInfo.InvariantCulture));
             case TokenKind.Operator when token.Text == "(":

@@ -44,7 +44,8 @@ internal static class Tests
     };
 
     /// <summary>Whether there is such a test.</summary>
-    public static bool Exists(string name) => Plain.ContainsKey(name) || Comparing.ContainsKey(name) || name is "even" or "odd" or "lower" or "upper";
+    public static bool Exists(string name) =>
+        Plain.ContainsKey(name) || Comparing.ContainsKey(name) || name is "even" or "odd" or "lower" or "upper";
 
     /// <summary>Whether a test holds for a value.</summary>
     /// <exception cref="TemplateException">There is no such test, or it cannot take the value or its arguments.</exception>
@@ -73,7 +74,7 @@ internal static class Tests
                 return text.Any(char.IsLetter) && text == (name == "lower" ? text.ToLowerInvariant() : text.ToUpperInvariant());
             default:
                 throw context.Error(
-                    $"the test '{name}' is not supported: there are {string.Join(", ", Plain.Keys.Concat(Comparing.Keys).Where(known => char.IsLetter(known[0])))}, even, odd, lower, upper");
+                    $"the test '{name}' is not supported: there are {string.Join(", ", Plain.Keys.Concat(Comparing.Keys))}");
         }
     }
 }

@@ -7,8 +7,8 @@ namespace Ingot.Chat.Templates;
 
 /// <summary>
 /// The values of templates and what Python says about them. A value is null (None), <see cref="bool"/>, <see cref="long"/>,
-/// <see cref="double"/>, <see cref="string"/>, <see cref="ListValue"/>, a dictionary (<c>OrderedDictionary&lt;string, object?&gt;</c>, never changed),
-/// <see cref="NamespaceValue"/>, <see cref="Callable"/> or <see cref="Undefined"/>.
+/// <see cref="double"/>, <see cref="string"/>, <see cref="ListValue"/>, a dictionary (<c>OrderedDictionary&lt;string, object?&gt;</c>,
+/// never changed), <see cref="NamespaceValue"/>, <see cref="Callable"/> or <see cref="Undefined"/>.
 /// </summary>
 internal static class Values
 {
@@ -76,7 +76,8 @@ internal static class Values
                 return x.IsTuple == y.IsTuple && x.Items.Count == y.Items.Count
                     && Enumerable.Range(0, x.Items.Count).All(i => AreEqual(context, x.Items[i], y.Items[i]));
             case (OrderedDictionary<string, object?> x, OrderedDictionary<string, object?> y):
-                return x.Count == y.Count && x.All(pair => y.TryGetValue(pair.Key, out object? other) && AreEqual(context, pair.Value, other));
+                return x.Count == y.Count
+                    && x.All(pair => y.TryGetValue(pair.Key, out object? other) && AreEqual(context, pair.Value, other));
             default:
                 return false;
         }
