@@ -3,7 +3,8 @@ namespace Ingot.Chat;
 /// <summary>Chat templates that need no file, in the forms that the families' models were trained on.</summary>
 internal static class BuiltInTemplates
 {
-    // What the model is to write is marked by {% generation %}, its end-of-turn token included.
+    // What the model is to write is marked by {% generation %}, its end-of-turn token included. So is a space ahead of it, with which its
+    // first word is one token.
     private const string ChatMl = """
         {%- for message in messages %}
         {{- '<|im_start|>' + message.role + '\n' }}
@@ -59,9 +60,8 @@ internal static class BuiltInTemplates
         {%- if message.role == 'user' %}
         {{- '[INST] ' + (system + '\n\n' if system and loop.first else '') + message.content + '[/INST]' }}
         {%- elif message.role == 'assistant' %}
-        {{- ' ' }}
         {%- generation %}
-        {{- message.content | trim + eos_token | default('</s>') }}
+        {{- ' ' + message.content | trim + eos_token | default('</s>') }}
         {%- endgeneration %}
         {%- else %}
         {{- raise_exception('there are the roles system (once, at the start), user and assistant, not ' + message.role) }}
@@ -130,16 +130,16 @@ internal static class BuiltInTemplates
     private const string Plain = """
         {%- for message in messages %}
         {%- if message.role == 'assistant' %}
-        {{- 'Assistant: ' }}
+        {{- 'Assistant:' }}
         {%- generation %}
-        {{- message.content | trim + eos_token | default('\n') }}
+        {{- ' ' + message.content | trim + eos_token | default('\n') }}
         {%- endgeneration %}
         {%- else %}
         {{- message.role | capitalize + ': ' + message.content | trim + '\n' }}
         {%- endif %}
         {%- endfor %}
         {%- if add_generation_prompt %}
-        {{- 'Assistant: ' }}
+        {{- 'Assistant:' }}
         {%- endif %}
         """;
 

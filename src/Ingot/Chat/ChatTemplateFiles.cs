@@ -45,9 +45,15 @@ internal static class ChatTemplateFiles
             return ChatTemplate.Parse(found.Source, found.Name, variables);
         }
 
-        if (choice is null || BuiltInTemplates.Find(choice) is not null)
+        if (choice is null && templates.Count == 0)
         {
-            return choice is null ? null : ChatTemplate.BuiltIn(choice, variables);
+            return null;
+        }
+
+        choice ??= DefaultName;
+        if (BuiltInTemplates.Find(choice) is not null)
+        {
+            return ChatTemplate.BuiltIn(choice, variables);
         }
 
         string own = templates.Count > 0 ? $"it has the templates {string.Join(", ", templates.Keys)}; " : "";

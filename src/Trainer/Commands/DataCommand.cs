@@ -14,7 +14,7 @@ internal static class DataCommand
         HelpPage.Describe(command, """
             ingot data prepare pages/ --output data/pages   clean all files below a folder
             ingot data rules                                what is cleaned, and how to change it
-            ingot data show --data chat.jsonl --tokenizer models/qwen   an example as the model will see it
+            ingot data show --data FILE --tokenizer DIR     an example as the model will see it
             """);
         return command;
     }

@@ -23,14 +23,14 @@ public class ChatTemplateTests
         + "<|start_header_id|>user<|end_header_id|>\n\n2+2?<|eot_id|>"
         + "<|start_header_id|>assistant<|end_header_id|>\n\n«4<|eot_id|>»<|start_header_id|>user<|end_header_id|>\n\n3+3?<|eot_id|>"
         + "<|start_header_id|>assistant<|end_header_id|>\n\n«6<|eot_id|>»")]
-    [TestCase("mistral", "<s>[INST] Be brief.\n\n2+2?[/INST] «4</s>»[INST] 3+3?[/INST] «6</s>»")]
+    [TestCase("mistral", "<s>[INST] Be brief.\n\n2+2?[/INST]« 4</s>»[INST] 3+3?[/INST]« 6</s>»")]
     [TestCase("gemma", "<s><start_of_turn>user\nBe brief.\n\n2+2?<end_of_turn>\n<start_of_turn>model\n«4<end_of_turn>»\n"
         + "<start_of_turn>user\n3+3?<end_of_turn>\n<start_of_turn>model\n«6<end_of_turn>»\n")]
     [TestCase("phi3", "<|system|>\nBe brief.<|end|>\n<|user|>\n2+2?<|end|>\n<|assistant|>\n«4<|end|>»\n"
         + "<|user|>\n3+3?<|end|>\n<|assistant|>\n«6<|end|>»\n")]
     [TestCase("zephyr", "<|system|>\nBe brief.</s>\n<|user|>\n2+2?</s>\n<|assistant|>\n«4</s>»\n"
         + "<|user|>\n3+3?</s>\n<|assistant|>\n«6</s>»\n")]
-    [TestCase("plain", "System: Be brief.\nUser: 2+2?\nAssistant: «4</s>»User: 3+3?\nAssistant: «6</s>»")]
+    [TestCase("plain", "System: Be brief.\nUser: 2+2?\nAssistant:« 4</s>»User: 3+3?\nAssistant:« 6</s>»")]
     public void BuiltInTemplatesMarkTheAnswersWithTheirEnds(string name, string expected)
     {
         ChatTemplate template = ChatTemplate.BuiltIn(
@@ -42,7 +42,7 @@ public class ChatTemplateTests
         // The generation prompt is what comes between a question and its answer.
         string prompt = template.Render(Conversation[..4], addGenerationPrompt: true);
         Assert.That(rendering.Text, Does.StartWith(prompt));
-        Assert.That(prompt.Length, Is.EqualTo(rendering.Generated[1].Start).Or.EqualTo(rendering.Generated[1].Start - 1));
+        Assert.That(prompt, Has.Length.EqualTo(rendering.Generated[1].Start));
     }
 
     [Test]
@@ -82,6 +82,16 @@ public class ChatTemplateTests
     }
 
     [Test]
+    public void WithoutADefaultOneMustBeChosen()
+    {
+        using var folder = new TemporaryDirectory();
+        folder.Write("tokenizer_config.json", """{"chat_template": [{"name": "rag", "template": "a"}]}"""u8);
+        Assert.That(
+            () => ChatTemplate.TryLoad(folder.FullPath),
+            Throws.TypeOf<FileNotFoundException>().With.Message.Contains("'default'").And.Message.Contains("rag"));
+    }
+
+    [Test]
     public void FilesOfTheirOwnComeFirst()
     {
         using var folder = new TemporaryDirectory();
@@ -102,6 +112,7 @@ public class ChatTemplateTests
         Assert.That(
             () => ChatTemplate.Load(folder.FullPath),
             Throws.TypeOf<FileNotFoundException>().With.Message.Contains("no chat template").And.Message.Contains("chatml"));
+        Assert.That(ChatTemplate.TryLoad(folder.FullPath), Is.Null);
         Assert.That(() => ChatTemplate.Load(folder["nosuch"]), Throws.TypeOf<DirectoryNotFoundException>());
         Assert.That(() => ChatTemplate.Load(folder.FullPath, folder["no.jinja"]), Throws.TypeOf<FileNotFoundException>()
             .With.Message.Contains("no.jinja"));

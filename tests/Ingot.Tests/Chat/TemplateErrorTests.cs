@@ -47,6 +47,8 @@ public class TemplateErrorTests
     [TestCase("{{ '%d' % 1 }}", 1, "formatting a string with %")]
     [TestCase("{{ 'a' + 1 }}", 1, "'+' cannot be done with the string 'a' and the number 1")]
     [TestCase("{{ 1 // 0 }}", 1, "division by zero")]
+    [TestCase("{{ nosuch | int }}", 1, "nosuch is undefined, so it is no number")]
+    [TestCase("{{ 'a'.partition('') }}", 1, "the separator is empty")]
     [TestCase("{{ 2 ** 64 }}", 1, "more than 64 bits")]
     [TestCase("{{ 9223372036854775807 + 1 }}", 1, "more than 64 bits")]
     [TestCase("{{ messages.append(1) }}", 1, "would change a list")]

@@ -44,6 +44,14 @@ public class TemplateRenderingTests
         Assert.That(text, Is.EqualTo(expected), template);
     }
 
+    // Found by comparing random expressions with Jinja2.
+    [TestCase("{{ 3 | round }} {{ 2.5 | round }} {{ -3 | round }}", "3 2.0 -3")]
+    [TestCase("{{ range(true) | list }}", "[0]")]
+    [TestCase("{{ 'a1a' | replace(1, nosuch) }}", "aa")]
+    [TestCase("{{ 'True' | replace(true, 2.0) }}", "2.0")]
+    public void CornersGiveWhatJinja2Gives(string template, string expected) =>
+        Assert.That(ChatTemplate.Parse(template).Render([]), Is.EqualTo(expected));
+
     [TestCaseSource(nameof(Conversations))]
     public void ConversationsGiveWhatJinja2Gives(JsonElement file, JsonElement entry)
     {

@@ -23,7 +23,7 @@ internal static class Filters
         ["e"] = (c, v, a) => Escape(c, Text(c, v)),
         ["escape"] = (c, v, a) => Escape(c, Text(c, v)),
         ["first"] = (c, v, a) => Values.Elements(c, v) is [var first, ..] ? first : new Undefined("the first element of nothing"),
-        ["float"] = (c, v, a) => ToFloat(v, a.Bind(c, 0, "default")[0]),
+        ["float"] = (c, v, a) => ToFloat(c, v, a.Bind(c, 0, "default")[0]),
         ["indent"] = Indent,
         ["int"] = ToInteger,
         ["items"] = (c, v, a) => v is OrderedDictionary<string, object?> dictionary ? DictionaryMethods.Items(dictionary)
@@ -38,10 +38,10 @@ internal static class Filters
         ["min"] = (c, v, a) => Extreme(c, v, a, -1),
         ["reject"] = (c, v, a) => Select(c, v, a, byAttribute: false, keep: false),
         ["rejectattr"] = (c, v, a) => Select(c, v, a, byAttribute: true, keep: false),
-        ["replace"] = (c, v, a) => StringMethods.Replace(c, Text(c, v), a.Bind(c, 2, "old", "new", "count"), a),
+        ["replace"] = Replace,
         ["reverse"] = (c, v, a) => v is string text
             ? string.Concat(Enumerable.Reverse(PythonText.CodePoints(text))) : new ListValue([.. Values.Elements(c, v).Reverse()]),
-        ["round"] = (c, v, a) => Round(c, v, a),
+        ["round"] = Round,
         ["safe"] = (c, v, a) => v,
         ["select"] = (c, v, a) => Select(c, v, a, byAttribute: false, keep: true),
         ["selectattr"] = (c, v, a) => Select(c, v, a, byAttribute: true, keep: true),
@@ -73,6 +73,13 @@ internal static class Filters
     private static object? Given(object? argument, object? otherwise = null) =>
         ReferenceEquals(argument, Arguments.Missing) ? otherwise : argument;
 
+    private static string Replace(RenderContext context, object? value, Arguments arguments)
+    {
+        object?[] bound = arguments.Bind(context, 2, "old", "new", "count");
+        (bound[0], bound[1]) = (Text(context, bound[0]), Text(context, bound[1]));
+        return StringMethods.Replace(context, Text(context, value), bound, arguments);
+    }
+
     private static object? Default(RenderContext context, object? value, Arguments arguments)
     {
         object?[] bound = arguments.Bind(context, 0, "default_value", "boolean");
@@ -92,8 +99,9 @@ internal static class Filters
             .Replace("&", "&amp;").Replace("<", "&lt;").Replace(">", "&gt;").Replace("\"", "&#34;").Replace("'", "&#39;").ToString();
     }
 
-    private static object? ToFloat(object? value, object? otherwise)
+    private static object? ToFloat(RenderContext context, object? value, object? otherwise)
     {
+        CheckDefined(context, value);
         double? number = value switch
         {
             bool flag => flag ? 1 : 0,
@@ -105,12 +113,21 @@ internal static class Filters
         return number ?? Given(otherwise, 0.0);
     }
 
+    private static void CheckDefined(RenderContext context, object? value)
+    {
+        if (value is Undefined undefined)
+        {
+            throw context.Error($"{undefined.What} is undefined, so it is no number");
+        }
+    }
+
     private static double? ParseFloat(string text) =>
         double.TryParse(PythonText.Strip(text, null, true, true), NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
             ? number : null;
 
     private static object? ToInteger(RenderContext context, object? value, Arguments arguments)
     {
+        CheckDefined(context, value);
         object?[] bound = arguments.Bind(context, 0, "default", "base");
         if (Given(bound[1], 10L) is not 10L)
         {
@@ -339,7 +356,7 @@ internal static class Filters
         return sum;
     }
 
-    private static double Round(RenderContext context, object? value, Arguments arguments)
+    private static object Round(RenderContext context, object? value, Arguments arguments)
     {
         object?[] bound = arguments.Bind(context, 0, "precision", "method");
         if (!Values.TryNumber(value, out object? number) || Given(bound[0], 0L) is not long precision || precision is < 0 or > 15)
@@ -351,6 +368,7 @@ internal static class Filters
         double real = Values.ToDouble(number);
         return Given(bound[1], "common") switch
         {
+            "common" when number is long => number,
             "common" => Math.Round(real, (int)precision, MidpointRounding.ToEven),
             "ceil" => Math.Ceiling(real * scale) / scale,
             "floor" => Math.Floor(real * scale) / scale,

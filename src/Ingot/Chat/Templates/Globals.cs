@@ -70,8 +70,8 @@ internal static class Globals
     private static ListValue Range(RenderContext context, Arguments arguments)
     {
         object?[] bound = arguments.Bind(context, 1, "start", "stop", "step");
-        long Number(object? value) =>
-            value is long number ? number : throw context.Error($"range wants whole numbers, not {Values.Describe(value)}");
+        long Number(object? value) => Values.TryNumber(value, out object? number) && number is long whole
+            ? whole : throw context.Error($"range wants whole numbers, not {Values.Describe(value)}");
         bool onlyStop = ReferenceEquals(bound[1], Arguments.Missing);
         long start = onlyStop ? 0 : Number(bound[0]);
         long stop = Number(bound[onlyStop ? 0 : 1]);

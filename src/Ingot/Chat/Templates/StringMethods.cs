@@ -237,7 +237,8 @@ internal static class StringMethods
 
     private static ListValue Partition(RenderContext context, string text, Arguments arguments, bool last)
     {
-        string separator = Text(context, arguments, "sep");
+        string separator = Text(context, arguments, "sep") is { Length: > 0 } given
+            ? given : throw context.Error($"{arguments.Of}: the separator is empty");
         int at = last ? text.LastIndexOf(separator, StringComparison.Ordinal) : text.IndexOf(separator, StringComparison.Ordinal);
         context.Charge(text.Length);
         string[] parts = at >= 0 ? [text[..at], separator, text[(at + separator.Length)..]] : last ? ["", "", text] : [text, "", ""];
