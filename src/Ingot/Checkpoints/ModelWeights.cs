@@ -100,35 +100,43 @@ public sealed class ModelWeights : IDisposable
     {
         if (new FileInfo(Path).Length > MaximumIndexLength)
             throw Bad($"it is longer than {MaximumIndexLength:N0} bytes");
+        return ParseIndex(File.ReadAllBytes(Path), Path);
+    }
+
+    /// <summary>Reads an index: the file of every tensor. <paramref name="path"/> is for messages.</summary>
+    internal static Dictionary<string, string> ParseIndex(byte[] utf8, string path)
+    {
         try
         {
-            using var json = JsonDocument.Parse(File.ReadAllBytes(Path));
+            using var json = JsonDocument.Parse(utf8);
             if (json.RootElement.ValueKind != JsonValueKind.Object || !json.RootElement.TryGetProperty("weight_map", out var map)
                 || map.ValueKind != JsonValueKind.Object)
             {
-                throw Bad("it has no object 'weight_map'");
+                throw Bad(path, "it has no object 'weight_map'");
             }
 
             var places = new Dictionary<string, string>(StringComparer.Ordinal);
             foreach (var entry in map.EnumerateObject())
             {
                 if (entry.Value.ValueKind != JsonValueKind.String)
-                    throw Bad($"weight_map: the value of '{entry.Name}' is no file name");
+                    throw Bad(path, $"weight_map: the value of '{entry.Name}' is no file name");
                 var shard = entry.Value.GetString()!;
                 // A file beside the index and nowhere else.
                 if (shard is "" or "." or ".." || shard.AsSpan().IndexOfAny('/', '\\', '\0') >= 0)
-                    throw Bad($"weight_map: '{shard}' of the tensor '{entry.Name}' is not the name of a file in the same folder");
+                    throw Bad(path, $"weight_map: '{shard}' of the tensor '{entry.Name}' is not the name of a file in the same folder");
                 if (!places.TryAdd(entry.Name, shard))
-                    throw Bad($"weight_map names the tensor '{entry.Name}' twice");
+                    throw Bad(path, $"weight_map names the tensor '{entry.Name}' twice");
             }
 
             return places;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            throw Bad(e.Message);
+            throw Bad(path, e.Message);
         }
     }
 
-    private InvalidDataException Bad(string problem) => new($"{Path}: {problem}");
+    private InvalidDataException Bad(string problem) => Bad(Path, problem);
+
+    private static InvalidDataException Bad(string path, string problem) => new($"{path}: {problem}");
 }

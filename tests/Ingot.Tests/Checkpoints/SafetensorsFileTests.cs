@@ -211,6 +211,42 @@ public sealed class SafetensorsFileTests
         Assert.That(file["end"].Span.ToArray(), Is.EqualTo((byte[])[5, 6]));
     }
 
+    /// <summary>Ten gigabytes are neither read nor mapped in nor allocated for: opening costs what the header does.</summary>
+    [Test]
+    public void OpeningTenGigabytesTouchesTheHeaderOnly()
+    {
+        const long Tensor = 1L << 30, Count = 10;
+        var path = _directory["large.safetensors"];
+        var header = Encoding.UTF8.GetBytes("{" + string.Join(",", Enumerable.Range(0, (int)Count).Select(i =>
+            $$"""
+            "t{{i}}":{"dtype":"BF16","shape":[{{Tensor / 2}}],"data_offsets":[{{i * Tensor}},{{(i + 1) * Tensor}}]}
+            """)) + "}");
+        using (var stream = File.Create(path))
+        {
+            stream.Write(BitConverter.GetBytes((long)header.Length));
+            stream.Write(header);
+            stream.SetLength(8 + header.Length + (Count * Tensor));
+        }
+
+        SafetensorsFile.Open(path).Dispose(); // What is compiled and set up at first does not count.
+        var allocated = GC.GetAllocatedBytesForCurrentThread();
+        using var file = SafetensorsFile.Open(path);
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - allocated, Is.LessThan(100_000));
+        Assert.That(file.Tensors.Sum(t => t.Length), Is.EqualTo(Count * Tensor));
+        if (OperatingSystem.IsLinux())
+            Assert.That(ResidentKilobytes(path), Is.LessThan(1000));
+    }
+
+    /// <summary>How much of a mapped file is in memory.</summary>
+    private static long ResidentKilobytes(string path)
+    {
+        var lines = File.ReadAllLines("/proc/self/smaps");
+        var mapping = Array.FindIndex(lines, line => line.EndsWith(path, StringComparison.Ordinal));
+        Assert.That(mapping, Is.GreaterThanOrEqualTo(0), "the file is mapped");
+        var resident = lines.Skip(mapping).First(line => line.StartsWith("Rss:", StringComparison.Ordinal));
+        return long.Parse(resident.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture);
+    }
+
     /// <summary>Every truncation and every flipped byte of a head is either still a file of the format or an error that says so.</summary>
     [Test]
     public void SurvivesEveryTruncationAndManyCorruptions()
