@@ -10,51 +10,13 @@
 // so that two neighbouring C are, rounded to bf16, one A: what a product gives goes into the next from registers.
 #pragma once
 
-#include "cuda/attention/problem.h"
+#include "cuda/attention/mask.cuh"
 #include "cuda/ptx.h"
 
 namespace ingot::cuda::attention {
 
 inline constexpr int kMmaWarps = 4;
 inline constexpr int kMmaThreads = kMmaWarps * kWarp;
-
-/// Which pairs of one sequence see each other. Positions are 32 bits, to leave registers to the sums.
-struct Mask {
-    int queries, length, offset, window;
-    bool causal;
-    const int32_t *query_segments, *key_segments;
-
-    __device__ Mask(const Problem& p, int64_t b)
-        : queries(static_cast<int>(p.queries)),
-          length(static_cast<int>(p.length(b))),
-          offset(length - queries),
-          window(static_cast<int>(p.window < INT32_MAX / 2 ? p.window : 0)),
-          causal(p.causal),
-          query_segments(p.query_segments ? p.query_segments + b * p.queries : nullptr),
-          key_segments(p.key_segments ? p.key_segments + b * p.keys : nullptr) {}
-    __device__ bool sees(int i, int j) const {
-        if (i >= queries || j >= length || (causal && j > i + offset) || (window > 0 && i + offset - j >= window))
-            return false;
-        return !key_segments || (key_segments[j] >= 0 && key_segments[j] == query_segments[i]);
-    }
-    /// Whether all pairs of queries i .. i + rows - 1 and keys j .. j + columns - 1 do.
-    __device__ bool all_see(int i, int rows, int j, int columns) const {
-        return i + rows <= queries && j + columns <= length && (!causal || j + columns - 1 <= i + offset) &&
-               (window == 0 || i + rows - 1 + offset - j < window) && !key_segments;
-    }
-    /// The keys begin <= j < end that query i sees, segments aside. Neither end falls as i grows.
-    __device__ int first_key(int i) const {
-        return window > 0 ? min(max(i + offset - window + 1, 0), end_of_keys(i)) : 0;
-    }
-    __device__ int end_of_keys(int i) const { return causal ? min(max(i + offset + 1, 0), length) : length; }
-    /// The queries begin <= i < end that see any of keys j .. j + columns - 1.
-    __device__ int2 queries_of(int j, int columns) const {
-        if (j >= length) return {0, 0};
-        const int last = min(j + columns, length) - 1;
-        const int end = window > 0 ? min(queries, last + window - offset) : queries;
-        return {causal ? max(j - offset, 0) : 0, end};
-    }
-};
 
 /// Elements of a tile's row in memory.
 template <int kWidth>

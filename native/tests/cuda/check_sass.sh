@@ -7,7 +7,7 @@ set -euo pipefail
 cuobjdump=$1 library=$2
 
 # Architecture, source file, and what its code must have: tensor cores (HMMA, HGMMA), ldmatrix (LDSM), asynchronous copies
-# (LDGSTS, TMA's UTMALDG), registers moved between warps (USETMAXREG).
+# (LDGSTS, TMA's UTMALDG), registers moved between warps (USETMAXREG), mbarriers (SYNCS).
 wanted='
 sm_80  matmul_mma.cu               HMMA LDSM LDGSTS
 sm_90  matmul_mma.cu               HMMA LDSM LDGSTS
@@ -15,6 +15,7 @@ sm_80  attention/mma_forward.cu    HMMA LDSM LDGSTS
 sm_90  attention/mma_forward.cu    HMMA LDSM LDGSTS
 sm_80  attention/mma_backward.cu   HMMA LDSM LDGSTS
 sm_90  attention/mma_backward.cu   HMMA LDSM LDGSTS
+sm_90a attention/wgmma_forward.cu  HGMMA UTMALDG USETMAXREG SYNCS
 '
 
 "$cuobjdump" --dump-sass "$library" | awk -v wanted="$wanted" '

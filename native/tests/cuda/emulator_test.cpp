@@ -127,14 +127,14 @@ void product(const CUtensorMap& a, const CUtensorMap& b, int k_tiles, float* c, 
         }
         return;
     }
-    float d[32] = {};
+    float d[8][4] = {};
     for (int k = 0; k < k_tiles; k++) {
         const int s = k % kStages;
         if (defect != PipelineDefect::NoWaitForFull) mbar_wait(full(s), static_cast<uint32_t>(k / kStages) & 1);
         wgmma_fence();
         for (int part = 0; part < 4; part++)
-            wgmma_m64n64k16_bf16(d, wgmma_desc_sw128(tile(s, 0)) + static_cast<uint64_t>(part) * 2,
-                                 wgmma_desc_sw128(tile(s, 1)) + static_cast<uint64_t>(part) * 2, 1);
+            wgmma_shared<true, true>(d, wgmma_descriptor(tile(s, 0)) + static_cast<uint64_t>(part) * 2,
+                                     wgmma_descriptor(tile(s, 1)) + static_cast<uint64_t>(part) * 2, 1);
         wgmma_commit();
         if (defect == PipelineDefect::NoWaitForProduct && k + 1 == k_tiles) {
             wgmma_wait<1>();
@@ -147,7 +147,7 @@ void product(const CUtensorMap& a, const CUtensorMap& b, int k_tiles, float* c, 
     const int t = static_cast<int>(threadIdx.x) % 4;
     for (int i = 0; i < 32; i++) {
         const int row = warp * 16 + g + i / 2 % 2 * 8, column = i / 4 * 8 + t * 2 + i % 2;
-        c[row * kSide + column] = d[i];
+        c[row * kSide + column] = d[i / 4][i % 4];
     }
 }
 
@@ -193,6 +193,113 @@ TEST(Emulator, PipelinesOfTmaAndWgmma) {
     for (const auto defect :
          {PipelineDefect::NoWaitForEmpty, PipelineDefect::NoWaitForFull, PipelineDefect::NoWaitForProduct})
         EXPECT_EQ(wrong(true, [&] { return run_product(defect); }), kSeeds) << static_cast<int>(defect);
+}
+
+// ---- TMA of four dimensions, wgmma with a in registers and b by columns, barriers where some only arrive ----
+
+enum class TurnDefect { None, NoTurn, NoWait, RegistersReused, TooFewBytes, OtherPhase };
+
+constexpr int kRows = 32, kColumns = 96, kBoxBytes = kRows * 128, kTurns = 2;
+constexpr int kLength = 40, kFirst = 20, kHeads = 3;
+
+/// Element (row, k) of a.
+float left(int row, int k) {
+    return static_cast<float>((row * 3 + k * 5) % 17 - 8);
+}
+
+/// Warpgroup w computes c[w] = a[64, 32] b[32, 96] with rows kFirst .. of sequence w, head 1, and adds a number that
+/// warpgroup 0 leaves to each row before it gives the turn to warpgroup 1.
+void product_in_turns(const CUtensorMap& b, float* c, TurnDefect defect) {
+    const uint32_t start = smem_u32(shared_memory());
+    auto* const numbers = reinterpret_cast<float*>(shared_memory() + 128);
+    const int group = static_cast<int>(threadIdx.x) / 128, thread = static_cast<int>(threadIdx.x) % 128;
+    const int lane = thread % 32, row = thread / 32 * 16 + lane / 4, t = lane % 4;
+    const uint32_t full = start + static_cast<uint32_t>(group) * 8;
+    const uint32_t tile = start + 1024 + static_cast<uint32_t>(group) * 2 * kBoxBytes;
+    if (thread == 0) {
+        mbar_init(full, 1);
+        fence_mbar_init();
+    }
+    __syncthreads();
+    if (thread == 0) {
+        mbar_expect_tx(full, defect == TurnDefect::TooFewBytes ? kBoxBytes : 2 * kBoxBytes);
+        tma_load_4d(tile, &b, 0, 1, kFirst, group, full);
+        tma_load_4d(tile + kBoxBytes, &b, 64, 1, kFirst, group, full);
+    }
+    float d[kColumns / 8][4] = {};
+    uint32_t a[kRows / 16][4];
+    for (int k = 0; k < kRows / 16; k++) {
+        for (int i = 0; i < 4; i++) {
+            const int at = k * 16 + t * 2 + i / 2 * 8, of = row + i % 2 * 8;
+            a[k][i] = pack_bf16(left(of, at), left(of, at + 1));
+        }
+    }
+    mbar_wait(full, defect == TurnDefect::OtherPhase ? 1 : 0);
+    wgmma_fence();
+    for (int k = 0; k < kRows / 16; k++)
+        wgmma_registers<false>(d, a[k], wgmma_descriptor(tile, kBoxBytes) + static_cast<uint64_t>(k) * 128, k > 0);
+    wgmma_commit();
+    if (defect == TurnDefect::RegistersReused) a[1][2] = 0;
+    if (defect == TurnDefect::NoWait) {
+        wgmma_wait<1>();
+    } else {
+        wgmma_wait<0>();
+    }
+    if (group == 0) {
+        if (lane % 4 == 0)
+            for (const int half : {0, 8}) numbers[row + half] = static_cast<float>(row + half);
+        bar_arrive(1, 256);
+    } else if (defect != TurnDefect::NoTurn) {
+        bar_sync(1, 256);
+    }
+    for (int n = 0; n < kColumns / 8; n++) {
+        for (int i = 0; i < 4; i++) {
+            const int to = row + i / 2 * 8, column = n * 8 + t * 2 + i % 2;
+            c[(group * 64 + to) * kColumns + column] = d[n][i] + (group == 0 ? 0 : numbers[to]);
+        }
+    }
+}
+
+std::string run_product_in_turns(TurnDefect defect) {
+    // Rows of heads with a gap after them.
+    constexpr size_t kStride = kHeads * kColumns + 8;
+    std::vector<bf16> b(kTurns * kLength * kStride);
+    for (size_t i = 0; i < b.size(); i++) b[i] = from_float<bf16>(static_cast<float>(i * 11 % 29) - 14);
+    CUtensorMap map{};
+    const cuuint64_t size[] = {kColumns, kHeads, kLength, kTurns},
+                     stride[] = {kColumns * 2, kStride * 2, kLength * kStride * 2};
+    const cuuint32_t box[] = {64, 1, kRows, 1}, step[] = {1, 1, 1, 1};
+    EXPECT_EQ(cuTensorMapEncodeTiled(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 4, b.data(), size, stride, box, step,
+                                     CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+                                     CU_TENSOR_MAP_L2_PROMOTION_NONE, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
+              CUDA_SUCCESS);
+    std::vector<float> c(kTurns * 64 * kColumns, NAN);
+    const std::string error =
+        emulator::run_grid(1, 256, 1024 + kTurns * 2 * kBoxBytes, [&] { product_in_turns(map, c.data(), defect); });
+    if (!error.empty()) return error;
+    for (size_t group = 0; group < kTurns; group++) {
+        for (size_t row = 0; row < 64; row++) {
+            for (size_t column = 0; column < kColumns; column++) {
+                float want = group == 0 ? 0 : static_cast<float>(row);
+                // What lies behind the sequence's end is zero.
+                for (size_t k = 0; k < kRows && kFirst + k < kLength; k++)
+                    want += left(static_cast<int>(row), static_cast<int>(k)) *
+                            to_float(b[(group * kLength + kFirst + k) * kStride + kColumns + column]);
+                if (c[(group * 64 + row) * kColumns + column] != want) return "wrong numbers";
+            }
+        }
+    }
+    return "";
+}
+
+TEST(Emulator, ProductsFromRegistersInTurns) {
+    for (const bool late : {true, false})
+        EXPECT_EQ(wrong(late, [] { return run_product_in_turns(TurnDefect::None); }), 0) << late;
+    for (const auto defect :
+         {TurnDefect::NoWait, TurnDefect::RegistersReused, TurnDefect::TooFewBytes, TurnDefect::OtherPhase})
+        EXPECT_EQ(wrong(true, [&] { return run_product_in_turns(defect); }), kSeeds) << static_cast<int>(defect);
+    // In some orders warpgroup 0 happens to come first.
+    EXPECT_GT(wrong(true, [] { return run_product_in_turns(TurnDefect::NoTurn); }), 0);
 }
 
 // ---- streams ----

@@ -1,0 +1,78 @@
+// Which pairs of a query and a key of one sequence see each other, and which tiles of pairs need not be looked at.
+#pragma once
+
+#include "cuda/attention/problem.h"
+
+namespace ingot::cuda::attention {
+
+/// What the documents of some neighbouring positions are: their range, padding (segment -1) aside, and whether all are
+/// of one document.
+struct Segments {
+    int lowest, highest;
+    bool one;
+
+    /// Whether any position of the one may see one of the other.
+    __device__ bool meet(const Segments& other) const { return lowest <= other.highest && other.lowest <= highest; }
+    /// Whether all do.
+    __device__ bool agree(const Segments& other) const { return one && other.one && lowest == other.lowest; }
+};
+
+/// Those of positions begin <= i < end, by a whole warp.
+__device__ inline Segments segments_of(const int32_t* segments, int begin, int end) {
+    int lowest = INT32_MAX, highest = -1, least = INT32_MAX;
+    for (int i = begin + static_cast<int>(threadIdx.x) % kWarp; i < end; i += kWarp) {
+        const int segment = segments[i];
+        least = min(least, segment);
+        if (segment < 0) continue;
+        lowest = min(lowest, segment);
+        highest = max(highest, segment);
+    }
+    lowest = __reduce_min_sync(0xffffffffu, lowest);
+    highest = __reduce_max_sync(0xffffffffu, highest);
+    least = __reduce_min_sync(0xffffffffu, least);
+    return {lowest, highest, least >= 0 && lowest == highest};
+}
+
+/// The mask of one sequence. Positions are 32 bits, to leave registers to the sums.
+struct Mask {
+    int queries, length, offset, window;
+    bool causal;
+    /// Null if there are none.
+    const int32_t *query_segments, *key_segments;
+
+    __device__ Mask(const Problem& p, int64_t b)
+        : queries(static_cast<int>(p.queries)),
+          length(static_cast<int>(p.length(b))),
+          offset(length - queries),
+          window(static_cast<int>(p.window < INT32_MAX / 2 ? p.window : 0)),
+          causal(p.causal),
+          query_segments(p.query_segments ? p.query_segments + b * p.queries : nullptr),
+          key_segments(p.key_segments ? p.key_segments + b * p.keys : nullptr) {}
+    __device__ bool sees(int i, int j) const {
+        if (i >= queries || j >= length || (causal && j > i + offset) || (window > 0 && i + offset - j >= window))
+            return false;
+        return !key_segments || (key_segments[j] >= 0 && key_segments[j] == query_segments[i]);
+    }
+    /// Whether all pairs of queries i .. i + rows - 1 and keys j .. j + columns - 1 do, segments aside.
+    __device__ bool all_in_reach(int i, int rows, int j, int columns) const {
+        return i + rows <= queries && j + columns <= length && (!causal || j + columns - 1 <= i + offset) &&
+               (window == 0 || i + rows - 1 + offset - j < window);
+    }
+    __device__ bool all_see(int i, int rows, int j, int columns) const {
+        return all_in_reach(i, rows, j, columns) && !key_segments;
+    }
+    /// The keys begin <= j < end that query i sees, segments aside. Neither end falls as i grows.
+    __device__ int first_key(int i) const {
+        return window > 0 ? min(max(i + offset - window + 1, 0), end_of_keys(i)) : 0;
+    }
+    __device__ int end_of_keys(int i) const { return causal ? min(max(i + offset + 1, 0), length) : length; }
+    /// The queries begin <= i < end that see any of keys j .. j + columns - 1.
+    __device__ int2 queries_of(int j, int columns) const {
+        if (j >= length) return {0, 0};
+        const int last = min(j + columns, length) - 1;
+        const int end = window > 0 ? min(queries, last + window - offset) : queries;
+        return {causal ? max(j - offset, 0) : 0, end};
+    }
+};
+
+}  // namespace ingot::cuda::attention
