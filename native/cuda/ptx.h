@@ -254,14 +254,18 @@ __device__ __forceinline__ void hold([[maybe_unused]] int& x) {
     "+f"(d[n][0]), "+f"(d[n][1]), "+f"(d[n][2]), "+f"(d[n][3]), "+f"(d[n + 1][0]), "+f"(d[n + 1][1]), \
         "+f"(d[n + 1][2]), "+f"(d[n + 1][3])
 #define INGOT_D4 INGOT_D2(0), INGOT_D2(2)
-#define INGOT_D8 INGOT_D4, INGOT_D2(4), INGOT_D2(6)
-#define INGOT_D12 INGOT_D8, INGOT_D2(8), INGOT_D2(10)
+#define INGOT_D6 INGOT_D4, INGOT_D2(4)
+#define INGOT_D8 INGOT_D6, INGOT_D2(6)
+#define INGOT_D10 INGOT_D8, INGOT_D2(8)
+#define INGOT_D12 INGOT_D10, INGOT_D2(10)
 #define INGOT_D16 INGOT_D12, INGOT_D2(12), INGOT_D2(14)
 #define INGOT_D24 INGOT_D16, INGOT_D2(16), INGOT_D2(18), INGOT_D2(20), INGOT_D2(22)
 #define INGOT_D32 INGOT_D24, INGOT_D2(24), INGOT_D2(26), INGOT_D2(28), INGOT_D2(30)
 #define INGOT_P4 "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15"
-#define INGOT_P8 INGOT_P4 ",%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31"
-#define INGOT_P12 INGOT_P8 ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47"
+#define INGOT_P6 INGOT_P4 ",%16,%17,%18,%19,%20,%21,%22,%23"
+#define INGOT_P8 INGOT_P6 ",%24,%25,%26,%27,%28,%29,%30,%31"
+#define INGOT_P10 INGOT_P8 ",%32,%33,%34,%35,%36,%37,%38,%39"
+#define INGOT_P12 INGOT_P10 ",%40,%41,%42,%43,%44,%45,%46,%47"
 #define INGOT_P16 INGOT_P12 ",%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
 #define INGOT_P24                                                                                                   \
     INGOT_P16                                                                                                       \
@@ -298,8 +302,12 @@ __device__ __forceinline__ void wgmma_shared(float (&d)[kEighth][4], uint64_t a_
 #if defined(__CUDACC__)
     if constexpr (kEighth == 4) {
         INGOT_WGMMA_SHARED(32, 4, 16, 17, 18, 19, 20);
+    } else if constexpr (kEighth == 6) {
+        INGOT_WGMMA_SHARED(48, 6, 24, 25, 26, 27, 28);
     } else if constexpr (kEighth == 8) {
         INGOT_WGMMA_SHARED(64, 8, 32, 33, 34, 35, 36);
+    } else if constexpr (kEighth == 10) {
+        INGOT_WGMMA_SHARED(80, 10, 40, 41, 42, 43, 44);
     } else if constexpr (kEighth == 12) {
         INGOT_WGMMA_SHARED(96, 12, 48, 49, 50, 51, 52);
     } else if constexpr (kEighth == 16) {
@@ -355,13 +363,17 @@ __device__ __forceinline__ void setmaxnreg_dec() {
 #if defined(__CUDACC__)
 #undef INGOT_D2
 #undef INGOT_D4
+#undef INGOT_D6
 #undef INGOT_D8
+#undef INGOT_D10
 #undef INGOT_D12
 #undef INGOT_D16
 #undef INGOT_D24
 #undef INGOT_D32
 #undef INGOT_P4
+#undef INGOT_P6
 #undef INGOT_P8
+#undef INGOT_P10
 #undef INGOT_P12
 #undef INGOT_P16
 #undef INGOT_P24

@@ -66,6 +66,19 @@ struct Mask {
         return window > 0 ? min(max(i + offset - window + 1, 0), end_of_keys(i)) : 0;
     }
     __device__ int end_of_keys(int i) const { return causal ? min(max(i + offset + 1, 0), length) : length; }
+    /// Both, none for what is no query.
+    __device__ void keys_of(int i, int& begin, int& end) const {
+        begin = i < queries ? first_key(i) : 0;
+        end = i < queries ? end_of_keys(i) : 0;
+    }
+    /// The queries begin <= i < end that see key j, segments aside.
+    __device__ void queries_of(int j, int& begin, int& end) const {
+        begin = causal ? max(j - offset, 0) : 0;
+        end = j >= length ? 0 : window > 0 ? min(queries, j + window - offset) : queries;
+    }
+    /// The document that a position is of; negative if it is padding or lies behind the end.
+    __device__ int document_of_query(int i) const { return i < queries ? query_segments[i] : -1; }
+    __device__ int document_of_key(int j) const { return j < length ? key_segments[j] : -1; }
     /// The queries begin <= i < end that see any of keys j .. j + columns - 1.
     __device__ int2 queries_of(int j, int columns) const {
         if (j >= length) return {0, 0};

@@ -8,6 +8,7 @@
 // and dS K take their left side from registers. Tiles of the walk are fetched one ahead.
 //
 //   FLOPs: 14 D for each pair that is seen (cost says 10 D, what is needed); bytes: as forward, twice, and delta.
+#include "cuda/attention/delta.cuh"
 #include "cuda/attention/tile.cuh"
 #include "cuda/pointwise.h"
 
@@ -25,27 +26,15 @@ template <int kWidth>
 constexpr size_t kShared = tile_bytes<kWidth>(2 * kBlock + 4 * kStep<kWidth>);
 
 struct Operands {
-    Rows<const bf16> q, k, v, y, dy;
+    Rows<const bf16> q, k, v, dy;
     const float* lse;
     Rows<bf16> dq, dk, dv;
     float* delta;
 };
 
-/// delta[b, h, i], a warp a row.
-__global__ void __launch_bounds__(kMmaThreads) delta_kernel(Problem p, Operands o) {
-    const int64_t row = int64_t{blockIdx.x} * kMmaWarps + threadIdx.x / kWarp;
-    if (row >= p.batch * p.heads * p.queries) return;
-    const int64_t b = row / (p.heads * p.queries), h = row / p.queries % p.heads, i = row % p.queries;
-    const bf16 *const y = o.y.at(b, i, h), *const dy = o.dy.at(b, i, h);
-    float sum = 0;
-    for (int64_t d = threadIdx.x % kWarp; d < p.head_size; d += kWarp) sum = fmaf(to_float(y[d]), to_float(dy[d]), sum);
-    sum = warp_sum(sum);
-    if (threadIdx.x % kWarp == 0) o.delta[row] = sum;
-}
-
 /// dK and dV of kBlock keys; of_k, of_v: which of the two, where registers do not hold both.
 template <int kWidth, bool fast, bool of_k, bool of_v>
-__global__ void __launch_bounds__(kMmaThreads) dk_dv_kernel(Problem p, Operands o) {
+__global__ void __launch_bounds__(kMmaThreads, fast ? 0 : 2) dk_dv_kernel(Problem p, Operands o) {
     constexpr int kRows = kStep<kWidth>, kN = kRows / 8, kTile = kRows * kPitch<kWidth>;
     bf16* const k_tile = reinterpret_cast<bf16*>(shared_memory());
     bf16* const v_tile = k_tile + kBlock * kPitch<kWidth>;
@@ -210,16 +199,10 @@ ingot_status launch_kernels(const ingot_kernel_call* call, const Problem& p, con
 ingot_status launch_backward(const ingot_kernel_call* call) {
     const ingot_tensor* t = call->tensors;
     const Problem p(call);
-    const Operands o = {t[0],  t[1],
-                        t[2],  t[6],
-                        t[8],  data<const float>(t[7]),
-                        t[9],  t[10],
-                        t[11], static_cast<float*>(call->workspace)};
-    const int64_t rows = p.batch * p.heads * p.queries;
-    if (rows > 0) {
-        const ingot_status status = launch(call, delta_kernel, blocks(rows, kMmaWarps), kMmaThreads, 0, p, o);
-        if (status != INGOT_OK) return status;
-    }
+    const Operands o = {
+        t[0], t[1], t[2], t[8], data<const float>(t[7]), t[9], t[10], t[11], static_cast<float*>(call->workspace)};
+    const ingot_status status = launch_delta<bf16>(call, p, o.delta);
+    if (status != INGOT_OK) return status;
     bool fast = true;
     for (const int i : {0, 1, 2, 8, 9, 10, 11}) fast = fast && in_chunks(t[i]);
     return with_width(p.head_size, [&](auto width) {

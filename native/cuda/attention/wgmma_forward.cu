@@ -11,42 +11,27 @@
 // tile is fetched while the last one is finished. What comes out does not depend on who computes it.
 //
 //   FLOPs: 4 D for each pair that is seen; bytes: q + y once, k + v once for each block of queries (from L2 as a rule).
-#include "cuda/attention/tile.cuh"
+#include "cuda/attention/wgmma_tile.cuh"
 #include "cuda/pointwise.h"
-#include "cuda/tensor_map.h"
 
 namespace ingot::cuda::attention {
 namespace {
 
-constexpr float kLog2E = 1.44269504f, kLn2 = 0.693147181f;
-/// Threads and queries of a warpgroup; tiles of keys, and of values, under way.
-constexpr int kGroupThreads = 128, kGroupRows = 64, kStages = 2;
-/// Bytes of a box's row (64 elements), and of a box of a warpgroup's queries.
-constexpr int kBoxRow = 128, kQueryBox = kGroupRows * kBoxRow;
-constexpr uint32_t kControlBytes = 2048;
-
-/// Warpgroups that compute, threads and queries of a block.
-constexpr int kGroups = 2, kThreads = (kGroups + 1) * kGroupThreads, kBlockQueries = kGroups * kGroupRows;
+/// Tiles of keys, and of values, under way.
+constexpr int kStages = 2;
 /// Registers of a thread that computes, and of one that fetches: together all that a multiprocessor has.
 constexpr int kRegisters = 224, kFetchRegisters = 56;
 /// Keys of a tile: what fits into registers, as scores, and into shared memory, as two rings.
 template <int kWidth>
 constexpr int kBlockKeys = kWidth <= 128 ? 128 : 64;
-constexpr int kMostBlockKeys = 128;
 template <int kWidth>
-constexpr int kBoxes = (kWidth + 63) / 64;
+constexpr uint32_t kQueryBytes = kTileBytes<kWidth, kGroupRows>;
 template <int kWidth>
-constexpr int kKeyBox = kBlockKeys<kWidth>* kBoxRow;
-template <int kWidth>
-constexpr uint32_t kQueryBytes = kBoxes<kWidth>* kQueryBox;
-template <int kWidth>
-constexpr uint32_t kKeyBytes = kBoxes<kWidth>* kKeyBox<kWidth>;
+constexpr uint32_t kKeyBytes = kTileBytes<kWidth, kBlockKeys<kWidth>>;
 
-/// Results are arranged in shared memory before they are stored: in memory of their own, or else where Q was.
+/// Results are arranged in memory of their own, or, for wide heads, where Q was.
 template <int kWidth>
 constexpr bool kInPlaceOfQ = kWidth > 128;
-template <int kWidth>
-constexpr uint32_t kStagingBytes = (tile_bytes<kWidth>(kGroupRows) + 1023) / 1024 * 1024;
 
 /// Where a block's tiles are in shared memory.
 template <int kWidth>
@@ -65,16 +50,6 @@ struct Layout {
     static __device__ uint32_t values(uint32_t stage) { return kValues + stage * kKeyBytes<kWidth>; }
 };
 
-/// A block of queries of one head. first: -1 if there are no more.
-struct Tile {
-    int first, b, h;
-};
-/// A tile of keys. first: -1 after the last one. documents: whether segments hide some of it from some of the queries.
-struct Step {
-    int first;
-    bool documents;
-};
-
 /// The start of shared memory: barriers, and what the fetching warp tells the others by them.
 struct Control {
     uint64_t q_full, q_empty, tail;
@@ -82,29 +57,9 @@ struct Control {
     Tile tile;
     Step steps[kStages];
     /// Documents of a step's keys, where there are any.
-    int32_t documents[kStages][kMostBlockKeys];
+    int32_t documents[kStages][kMostColumns];
 };
 static_assert(sizeof(Control) <= kControlBytes);
-
-/// The n-th use of a ring: which place, and the parity of the phase in which it is filled.
-struct Turn {
-    uint32_t stage, parity;
-    __device__ explicit Turn(uint32_t n) : stage(n % kStages), parity(n / kStages & 1) {}
-};
-
-/// The order of tiles: heads by sections whose keys and values fit into the second-level cache together, and in a
-/// section the queries that see most first.
-struct Schedule {
-    int tiles, blocks, heads, section;
-    /// Query heads of a sequence.
-    int of_sequence;
-
-    __device__ Tile at(int number, int block_queries) const {
-        const int begin = number / (blocks * section) * section, rest = number - begin * blocks;
-        const int wide = min(section, heads - begin), head = begin + rest % wide;
-        return {(blocks - 1 - rest / wide) * block_queries, head / of_sequence, head % of_sequence};
-    }
-};
 
 struct Maps {
     CUtensorMap q, k, v;
@@ -113,26 +68,7 @@ struct Output {
     Rows<bf16> y;
     /// Null if absent.
     float* lse;
-    /// Tiles that were taken, beyond each block's first.
-    int* taken;
 };
-
-template <int kWidth, int kRows>
-__device__ __forceinline__ void fetch_tile(uint32_t to, const CUtensorMap& map, int h, int first, int b, uint32_t bar) {
-#pragma unroll
-    for (int box = 0; box < kBoxes<kWidth>; box++)
-        tma_load_4d(to + static_cast<uint32_t>(box * kRows * kBoxRow), &map, box * 64, h, first, b, bar);
-}
-
-/// Zeros for rows first .. of a tile of values: 0 times what is there must be 0.
-template <int kWidth>
-__device__ __forceinline__ void clear_rows(uint32_t tile, int first) {
-    const int lane = static_cast<int>(threadIdx.x) % kWarp, chunks = (kBlockKeys<kWidth> - first) * (kBoxRow / 16);
-    for (int box = 0; box < kBoxes<kWidth>; box++) {
-        unsigned char* const rows = shared_memory() + tile + box * kKeyBox<kWidth> + first * kBoxRow;
-        for (int i = lane; i < chunks; i += kWarp) store_pack(reinterpret_cast<float*>(rows) + i * 4, Pack<float>{});
-    }
-}
 
 /// The warp that fetches.
 template <int kWidth>
@@ -152,7 +88,7 @@ __device__ __forceinline__ void fetch(const Problem& p, const Schedule& schedule
     for (uint32_t round = 0;; round++) {
         wait(control.q_empty, (round & 1) ^ 1);
         if (number >= schedule.tiles) break;
-        const Tile tile = schedule.at(number, kBlockQueries);
+        const Tile tile = schedule.at(number);
         if (leads) {
             number = static_cast<int>(gridDim.x) + atomicAdd(taken, 1);
             control.tile = tile;
@@ -164,7 +100,7 @@ __device__ __forceinline__ void fetch(const Problem& p, const Schedule& schedule
         }
         const int kv = tile.h / static_cast<int>(p.group);
         const Mask mask(p, tile.b);
-        const int last = min(tile.first + kBlockQueries, mask.queries) - 1;
+        const int last = min(tile.first + kBlockRows, mask.queries) - 1;
         Segments own{};
         if (mask.key_segments) own = segments_of(mask.query_segments, tile.first, last + 1);
         const int end = mask.end_of_keys(last);
@@ -175,7 +111,7 @@ __device__ __forceinline__ void fetch(const Problem& p, const Schedule& schedule
                 if (!own.meet(theirs)) continue;
                 step.documents = !own.agree(theirs);
             }
-            const Turn k_turn(k_uses++);
+            const Turn<kStages> k_turn(k_uses++);
             wait(control.k_empty[k_turn.stage], k_turn.parity ^ 1);
             if (step.documents) {
                 const int lane = static_cast<int>(threadIdx.x);
@@ -189,7 +125,7 @@ __device__ __forceinline__ void fetch(const Problem& p, const Schedule& schedule
                 mbar_expect_tx(full, kKeyBytes<kWidth>);
                 fetch_tile<kWidth, kKeys>(start + In::keys(k_turn.stage), maps.k, kv, keys, tile.b, full);
             }
-            const Turn v_turn(v_uses++);
+            const Turn<kStages> v_turn(v_uses++);
             wait(control.v_empty[v_turn.stage], v_turn.parity ^ 1);
             // What lies behind a sequence's length is there and may be anything: it must be gone before others look.
             const bool ends = keys + kKeys > mask.length && mask.length < p.keys;
@@ -201,12 +137,10 @@ __device__ __forceinline__ void fetch(const Problem& p, const Schedule& schedule
             }
             if (!ends) continue;
             wait(control.tail, tails++ & 1);
-            clear_rows<kWidth>(In::values(v_turn.stage), mask.length - keys);
-            fence_proxy_async();
-            __syncwarp();
+            clear_rows<kWidth, kKeys>(In::values(v_turn.stage), mask.length - keys);
             if (leads) mbar_arrive(full);
         }
-        const Turn turn(k_uses++);
+        const Turn<kStages> turn(k_uses++);
         wait(control.k_empty[turn.stage], turn.parity ^ 1);
         if (leads) {
             control.steps[turn.stage].first = -1;
@@ -218,30 +152,6 @@ __device__ __forceinline__ void fetch(const Problem& p, const Schedule& schedule
         control.tile.first = -1;
         mbar_arrive(smem_u32(&control.q_full));
     }
-}
-
-/// Issues S = Q K^T of a warpgroup's queries and a tile of keys.
-template <int kWidth>
-__device__ __forceinline__ void issue_scores(float (&s)[kBlockKeys<kWidth> / 8][4], uint32_t queries, uint32_t keys) {
-    const uint64_t q = wgmma_descriptor(queries), k = wgmma_descriptor(keys);
-#pragma unroll
-    for (int d = 0; d < kWidth; d += 16) {
-        const int in_box = d % 64 / 8;
-        wgmma_shared<true, true>(s, q + (d / 64 * kQueryBox / 16 + in_box),
-                                 k + (d / 64 * kKeyBox<kWidth> / 16 + in_box), d > 0);
-    }
-    wgmma_commit();
-}
-
-/// Issues O += P V.
-template <int kWidth>
-__device__ __forceinline__ void issue_sums(float (&out)[kWidth / 8][4],
-                                           const uint32_t (&weights)[kBlockKeys<kWidth> / 16][4], uint32_t values) {
-    const uint64_t v = wgmma_descriptor(values, kKeyBox<kWidth>);
-#pragma unroll
-    for (int k = 0; k < kBlockKeys<kWidth> / 16; k++)
-        wgmma_registers<false>(out, weights[k], v + k * (16 * kBoxRow / 16), 1);
-    wgmma_commit();
 }
 
 /// A thread's two rows, 8 apart.
@@ -280,49 +190,6 @@ struct Softmax {
     }
 };
 
-/// Hides keys out of reach, of `keys` on, from this thread's scores: rows i and i + 8 of the queries.
-template <int kN>
-__device__ __forceinline__ void hide_out_of_reach(float (&s)[kN][4], const Mask& mask, int i, int keys) {
-    const int own = keys + static_cast<int>(threadIdx.x) % 4 * 2;
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-        const int query = i + half * 8;
-        const bool there = query < mask.queries;
-        const int begin = there ? mask.first_key(query) - own : 0, end = there ? mask.end_of_keys(query) - own : 0;
-#pragma unroll
-        for (int n = 0; n < kN; n++) {
-#pragma unroll
-            for (int column = 0; column < 2; column++) {
-                const int key = n * 8 + column;
-                if (key < begin || key >= end) s[n][half * 2 + column] = -INFINITY;
-            }
-        }
-    }
-}
-
-/// Hides keys of other documents.
-template <int kN>
-__device__ __forceinline__ void hide_others(float (&s)[kN][4], const Mask& mask, int i, const int32_t* documents) {
-    const int t = static_cast<int>(threadIdx.x) % 4;
-    int own[2];
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-        const int query = i + half * 8;
-        // Padding sees nothing, itself included.
-        own[half] = query < mask.queries ? mask.query_segments[query] : -2;
-        if (own[half] < 0) own[half] = -2;
-    }
-#pragma unroll
-    for (int n = 0; n < kN; n++) {
-        // One after the other: there are no registers to read ahead into.
-        keep_order();
-        const auto pair = load_pack<2>(documents + n * 8 + t * 2);
-#pragma unroll
-        for (int c = 0; c < 4; c++)
-            if (pair.at[c % 2] != own[c / 2]) s[n][c] = -INFINITY;
-    }
-}
-
 /// A warpgroup that computes.
 template <int kWidth>
 __device__ __forceinline__ void compute(const Problem& p, const Output& o) {
@@ -358,13 +225,22 @@ __device__ __forceinline__ void compute(const Problem& p, const Output& o) {
         uint32_t weights[kKeys / 16][4];
         Softmax softmax = {{-INFINITY, -INFINITY}, {0, 0}, {0, 0}};
         const auto next_step = [&] {
-            const Turn turn(k_uses);
+            const Turn<kStages> turn(k_uses);
             mbar_wait(smem_u32(&control.k_full[turn.stage]), turn.parity);
             return control.steps[turn.stage];
         };
         const auto hide = [&](const Step& step, uint32_t stage) {
-            if (!mask.all_in_reach(first, kGroupRows, step.first, kKeys)) hide_out_of_reach(s, mask, row, step.first);
-            if (step.documents) hide_others(s, mask, row, control.documents[stage]);
+            const auto hidden = [&](int n, int c) { s[n][c] = -INFINITY; };
+            if (!mask.all_in_reach(first, kGroupRows, step.first, kKeys)) {
+                int begin[2], end[2];
+                mask.keys_of(row, begin[0], end[0]);
+                mask.keys_of(row + 8, begin[1], end[1]);
+                hide_out_of_reach<kKeys / 8>(step.first, begin, end, hidden);
+            }
+            if (step.documents) {
+                const int own[2] = {mask.document_of_query(row), mask.document_of_query(row + 8)};
+                hide_others<kKeys / 8>(control.documents[stage], own, hidden);
+            }
             __syncwarp();
         };
         const auto pack = [&] {
@@ -375,8 +251,9 @@ __device__ __forceinline__ void compute(const Problem& p, const Output& o) {
         Step step = next_step();
         if (step.first >= 0) {
             wgmma_fence();
-            const Turn k_turn(k_uses++);
-            issue_scores<kWidth>(s, queries, start + In::keys(k_turn.stage));
+            const Turn<kStages> k_turn(k_uses++);
+            issue_rows<kWidth, kKeys>(s, queries, start + In::keys(k_turn.stage));
+            wgmma_commit();
             wgmma_wait<0>();
             hold(s);
             hide(step, k_turn.stage);
@@ -384,14 +261,16 @@ __device__ __forceinline__ void compute(const Problem& p, const Output& o) {
             softmax.step(s, scale);
             pack();
             while ((step = next_step()).first >= 0) {
-                const Turn k_turn(k_uses++), v_turn(v_uses++);
+                const Turn<kStages> k_turn(k_uses++), v_turn(v_uses++);
                 bar_sync(own_turn, 2 * kGroupThreads);
                 hold(out);
                 hold(weights);
                 wgmma_fence();
-                issue_scores<kWidth>(s, queries, start + In::keys(k_turn.stage));
+                issue_rows<kWidth, kKeys>(s, queries, start + In::keys(k_turn.stage));
+                wgmma_commit();
                 mbar_wait(smem_u32(&control.v_full[v_turn.stage]), v_turn.parity);
-                issue_sums<kWidth>(out, weights, start + In::values(v_turn.stage));
+                issue_columns<kWidth, kKeys>(out, weights, start + In::values(v_turn.stage));
+                wgmma_commit();
                 bar_arrive(next_turn, 2 * kGroupThreads);
                 wgmma_wait<1>();
                 hold(s);
@@ -409,18 +288,19 @@ __device__ __forceinline__ void compute(const Problem& p, const Output& o) {
                 }
                 pack();
             }
-            const Turn v_turn(v_uses++);
+            const Turn<kStages> v_turn(v_uses++);
             mbar_wait(smem_u32(&control.v_full[v_turn.stage]), v_turn.parity);
             hold(out);
             hold(weights);
             wgmma_fence();
-            issue_sums<kWidth>(out, weights, start + In::values(v_turn.stage));
+            issue_columns<kWidth, kKeys>(out, weights, start + In::values(v_turn.stage));
+            wgmma_commit();
             wgmma_wait<0>();
             hold(out);
             release(control.v_empty[v_turn.stage]);
         }
         __syncwarp();
-        release(control.k_empty[Turn(k_uses++).stage]);
+        release(control.k_empty[Turn<kStages>(k_uses++).stage]);
         if constexpr (kInPlaceOfQ<kWidth>) {
             // Q belongs to all warps of the group.
             bar_sync(1 + kGroups + group, kGroupThreads);
@@ -454,10 +334,9 @@ __device__ __forceinline__ void compute(const Problem& p, const Output& o) {
 
 template <int kWidth>
 __global__ void __launch_bounds__(kThreads, 1)
-    flash_wgmma_kernel(Problem p, Schedule schedule, const __grid_constant__ Maps maps, Output o) {
+    flash_wgmma_kernel(Schedule schedule, int* taken, Problem p, const __grid_constant__ Maps maps, Output o) {
     if (threadIdx.x == 0) {
         Control& control = *reinterpret_cast<Control*>(shared_memory());
-        constexpr uint32_t kWarps = kGroups * kGroupThreads / kWarp;
         mbar_init(smem_u32(&control.q_full), 1);
         mbar_init(smem_u32(&control.q_empty), kWarps);
         mbar_init(smem_u32(&control.tail), 1);
@@ -472,7 +351,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     __syncthreads();
     if (threadIdx.x < kGroupThreads) {
         setmaxnreg_dec<kFetchRegisters>();
-        if (threadIdx.x < kWarp) fetch<kWidth>(p, schedule, maps, o.taken);
+        if (threadIdx.x < kWarp) fetch<kWidth>(p, schedule, maps, taken);
     } else {
         setmaxnreg_inc<kRegisters>();
         compute<kWidth>(p, o);
@@ -490,34 +369,21 @@ auto with_wgmma_width(int64_t head_size, Body&& body) {
     return body(std::integral_constant<int, 192>());
 }
 
-Schedule schedule_of(const Problem& p, int block_queries) {
-    // Of the 50 MB, what leaves room for q and y on their way through.
-    constexpr int64_t kCacheBytes = 32 << 20;
-    const int64_t of_head = std::max<int64_t>(1, 2 * p.keys * p.head_size * 2);
-    const int64_t heads = p.batch * p.heads, section = std::max<int64_t>(1, kCacheBytes / of_head) * p.group;
-    const int64_t blocks = (p.queries + block_queries - 1) / block_queries;
-    return {static_cast<int>(blocks * heads), static_cast<int>(blocks), static_cast<int>(heads),
-            static_cast<int>(std::min(section, heads)), static_cast<int>(p.heads)};
-}
-
 ingot_status launch_forward(const ingot_kernel_call* call) {
     const ingot_tensor* t = call->tensors;
     const Problem p(call);
-    const Output o = {t[6], data<float>(t[7]), static_cast<int*>(call->workspace)};
+    const Output o = {t[6], data<float>(t[7])};
     return with_wgmma_width(p.head_size, [&](auto width) {
         constexpr int kWidth = decltype(width)::value;
         Maps maps;
-        CUresult made = map_rows(t[0], kGroupRows, maps.q);
-        if (made == CUDA_SUCCESS) made = map_rows(t[1], kBlockKeys<kWidth>, maps.k);
-        if (made == CUDA_SUCCESS) made = map_rows(t[2], kBlockKeys<kWidth>, maps.v);
-        if (made != CUDA_SUCCESS)
-            return say(call, INGOT_ERROR_DEVICE, format("the driver made no tensor map of q, k or v: error %d", made));
-        const cudaError_t result = cudaMemsetAsync(o.taken, 0, sizeof(int), stream(call));
-        if (result != cudaSuccess) return launch_failed(call, result);
-        const Schedule schedule = schedule_of(p, kBlockQueries);
-        const int grid = std::min(schedule.tiles, multiprocessors(call));
-        return launch(call, flash_wgmma_kernel<kWidth>, static_cast<unsigned>(grid), kThreads, Layout<kWidth>::kBytes,
-                      p, schedule, maps, o);
+        ingot_status status = map_operand(call, 0, kGroupRows, maps.q);
+        if (status == INGOT_OK) status = map_operand(call, 1, kBlockKeys<kWidth>, maps.k);
+        if (status == INGOT_OK) status = map_operand(call, 2, kBlockKeys<kWidth>, maps.v);
+        if (status != INGOT_OK) return status;
+        const Schedule schedule =
+            schedule_of(p.queries, p.batch, p.heads, 4 * p.keys * p.head_size, p.group, /*last_first=*/true);
+        return launch_tiles(call, flash_wgmma_kernel<kWidth>, Layout<kWidth>::kBytes, schedule,
+                            static_cast<int*>(call->workspace), p, maps, o);
     });
 }
 
@@ -526,15 +392,9 @@ uint64_t workspace(const ingot_kernel_call*) {
 }
 
 int32_t supports(const ingot_kernel_call* call) {
-    const ingot_tensor* t = call->tensors;
-    if (compute_capability(call) != 90) return say(call, 0, "it needs a GPU of compute capability 9.0");
-    if (!has_tensor_maps()) return say(call, 0, "the driver is older than CUDA 12");
-    if (t[0].shape[3] > 192) return say(call, 0, "heads of more than 192 elements");
-    for (const int i : {0, 1, 2, 6})
-        if (!in_chunks(t[i])) return say(call, 0, "rows that do not start at multiples of 16 bytes");
-    if (t[1].shape[1] == 0) return say(call, 0, "there are no keys");
-    return supports_mma(call,
-                        with_wgmma_width(t[0].shape[3], [](auto width) { return size_t{Layout<width>::kBytes}; }));
+    if (!supports_wgmma(call, 192, {0, 1, 2, 6})) return 0;
+    const int64_t head_size = call->tensors[0].shape[3];
+    return supports_mma(call, with_wgmma_width(head_size, [](auto width) { return size_t{Layout<width>::kBytes}; }));
 }
 
 constexpr ingot_kernel flash_wgmma() {
