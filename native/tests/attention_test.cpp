@@ -252,6 +252,7 @@ testing::AssertionResult no_worse(const std::vector<double>& got, const std::vec
 /// wants rows at multiples of 16 bytes.
 bool supports(const std::string& variant, const Case& c, int32_t dtype, bool backward = false) {
     if (variant == "flash-mma") return dtype == INGOT_BF16;
+    if (variant == "flash-fma") return dtype == INGOT_F32;
     if (variant == "flash-wgmma")
         return dtype == INGOT_BF16 && c.head_size <= (backward ? 128 : 192) && c.head_size % 8 == 0 &&
                c.layout != Layout::Packed;
