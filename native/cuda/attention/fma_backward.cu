@@ -25,7 +25,8 @@ template <int kWidth>
 constexpr size_t kShared = (4 * kOperandNumbers<kWidth> + kPairNumbers<kWidth>)*sizeof(float);
 
 template <int kWidth, bool fast, bool of_keys>
-__global__ void __launch_bounds__(kFmaThreads, kWidth <= 64 ? 2 : 1) flash_fma_backward_kernel(Problem p, Operands o) {
+__global__ void __launch_bounds__(kFmaThreads, kWidth <= 64 && fast ? 2 : 1)
+    flash_fma_backward_kernel(Problem p, Operands o) {
     constexpr int kM = kShare<kWidth>, kRows = kTile<kWidth>;
     float* const rows = reinterpret_cast<float*>(shared_memory());
     float* const columns = rows + 2 * kOperandNumbers<kWidth>;

@@ -57,8 +57,8 @@ struct Control {
     Step steps[kStages];
     /// Documents of a step's columns, where there are any; of columns that are queries what is subtracted before and
     /// after the exponential: lse, times log2 e, and delta.
-    int32_t documents[kStages][kMostColumns];
-    float shifts[kStages][kMostColumns], deltas[kStages][kMostColumns];
+    alignas(16) int32_t documents[kStages][kMostColumns];
+    alignas(16) float shifts[kStages][kMostColumns], deltas[kStages][kMostColumns];
 };
 static_assert(sizeof(Control) <= kControlBytes);
 

@@ -57,7 +57,7 @@ struct Control {
     Tile tile;
     Step steps[kStages];
     /// Documents of a step's keys, where there are any.
-    int32_t documents[kStages][kMostColumns];
+    alignas(16) int32_t documents[kStages][kMostColumns];
 };
 static_assert(sizeof(Control) <= kControlBytes);
 
