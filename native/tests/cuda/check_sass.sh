@@ -16,6 +16,7 @@ sm_90  attention/mma_forward.cu    HMMA LDSM LDGSTS
 sm_80  attention/mma_backward.cu   HMMA LDSM LDGSTS
 sm_90  attention/mma_backward.cu   HMMA LDSM LDGSTS
 sm_90a attention/wgmma_forward.cu  HGMMA UTMALDG USETMAXREG SYNCS
+sm_90a attention/wgmma_backward.cu HGMMA UTMALDG USETMAXREG SYNCS
 '
 
 "$cuobjdump" --dump-sass "$library" | awk -v wanted="$wanted" '
