@@ -35,6 +35,7 @@ internal static class Program
             TrainCommand.Create(),
             GenerateCommand.Create(),
             DataCommand.Create(),
+            TokenizerCommand.Create(),
             ImportCommand.Create(),
             ExportCommand.Create(),
             AdapterCommand.Create(),

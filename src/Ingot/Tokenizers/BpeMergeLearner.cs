@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Ingot.Tokenizers.Models;
 
 namespace Ingot.Tokenizers;
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using System.Text;
+using Ingot.Tokenizers.Models;
 
 namespace Ingot.Tokenizers;
 
@@ -74,6 +75,12 @@ public static class BpeTrainer
         if (specialTokens.Distinct().Count() != specialTokens.Count)
         {
             throw new InvalidDataException($"A special token is given twice: {string.Join(", ", specialTokens)}.");
+        }
+
+        // The text comes in pieces that are cut at white space, which must not be inside a token.
+        if (specialTokens.FirstOrDefault(token => token.Length == 0 || token.Any(char.IsWhiteSpace)) is { } bad)
+        {
+            throw new InvalidDataException($"The special token \"{bad}\" is empty or holds white space, which is not supported.");
         }
 
         var specials = specialTokens.Index().ToDictionary(token => token.Index, token => token.Item);

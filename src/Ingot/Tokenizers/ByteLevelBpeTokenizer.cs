@@ -1,79 +1,116 @@
 using System.Buffers;
 using System.Collections.Concurrent;
-using System.Runtime.InteropServices;
-using System.Security.Cryptography;
+using System.Text;
+using Ingot.Tokenizers.Decoders;
+using Ingot.Tokenizers.Models;
+using Ingot.Tokenizers.Normalizers;
+using Ingot.Tokenizers.Patterns;
+using Ingot.Tokenizers.PreTokenizers;
+using Ingot.Tokenizers.Unicode;
 
 namespace Ingot.Tokenizers;
 
 /// <summary>
-/// GPT-2's byte-level BPE (Radford et al. 2019): text is cut into pre-tokens, and the bytes of each are merged by the learnt pairs.
-/// Since every byte is a token, every text has ids. Special tokens, such as <c>&lt;|endoftext|&gt;</c>, are found in the text first and
-/// get their one id, as in Hugging Face's libraries.
+/// Byte-level BPE (Radford et al. 2019), as in GPT-2, RoBERTa, Llama 3 and Qwen: text is cut into pre-tokens, and the bytes of each are
+/// merged by the learnt pairs. Since every byte is a token, every text has ids. It is the pipeline that its parts describe; only ids
+/// without offsets are found in a shorter way, over UTF-8.
 /// </summary>
-public sealed class ByteLevelBpeTokenizer : Tokenizer
+public sealed class ByteLevelBpeTokenizer : PipelineTokenizer
 {
     /// <summary>The special token that ends a document in GPT-2's vocabulary and in those trained here.</summary>
     public const string EndOfText = "<|endoftext|>";
 
-    private readonly byte[][] _tokens;
-    private readonly BpeMerge[] _merges;
-    private readonly SortedDictionary<int, string> _specialTokens;
-    private readonly SpecialTokens _specials;
+    private readonly BpeModel _model;
+    private readonly CodePointRegex? _words; // Null for GPT-2's.
+    private readonly bool _composes;
+    private readonly SpecialTokens _added;
+    private readonly bool[] _isPlain;
     private readonly int[] _idOfByte;
-    private readonly BpeMerges _mergeTable;
+    private readonly ByteStringMap? _wholeWords;
+    private readonly int[] _wholeWordIds = [];
     private readonly ConcurrentBag<BpeWordEncoder> _encoders = [];
 
-    /// <summary>Makes a tokenizer of the vocabulary, by id, and the merges in their order.</summary>
+    /// <summary>Makes a tokenizer of parts that it fits.</summary>
     /// <exception cref="InvalidDataException">The parts do not fit together.</exception>
-    internal ByteLevelBpeTokenizer(byte[][] tokens, BpeMerge[] merges, IReadOnlyDictionary<int, string> specialTokens, string? endOfText)
+    internal ByteLevelBpeTokenizer(TokenizerParts parts)
+        : base(parts)
     {
-        _tokens = tokens;
-        _merges = merges;
-        _mergeTable = new BpeMerges(merges);
-        _specialTokens = new SortedDictionary<int, string>(specialTokens.ToDictionary());
-        _specials = new SpecialTokens(specialTokens);
-        EndOfTextToken = endOfText;
-        EndOfTextId = endOfText is null ? null : specialTokens.Single(token => token.Value == endOfText).Key;
+        _model = (BpeModel)parts.Model;
+        CutsIntoWords(parts.PreTokenizer, out _words);
+        _composes = parts.Normalizer is UnicodeForm;
+        _added = new SpecialTokens(parts.AddedTokens.Select(token => KeyValuePair.Create(token.Id, token.Content)));
 
-        _idOfByte = new int[256];
-        Array.Fill(_idOfByte, -1);
-        for (var id = 0; id < tokens.Length; id++)
+        // Tokens that are normalized are looked for after the others; where nothing is normalized, that matters only if there are both.
+        var allNormalized = parts.AddedTokens.All(token => token.Normalized);
+        _isPlain = new bool[VocabularySize];
+        foreach (var token in parts.AddedTokens)
         {
-            if (tokens[id].Length == 1 && !specialTokens.ContainsKey(id))
+            _isPlain[token.Id] = token is { SingleWord: false, LStrip: false, RStrip: false } && token.Normalized == allNormalized;
+        }
+
+        _idOfByte = [.. Enumerable.Range(0, 256).Select(b => _model.Vocabulary.Find(ByteSymbols.ToSymbols([(byte)b])))];
+        if (_model.Options.IgnoreMerges)
+        {
+            _wholeWords = new ByteStringMap();
+            var ids = new List<int>();
+            foreach (var (id, token) in _model.Vocabulary.Ids.Zip(_model.Vocabulary.Tokens))
             {
-                _idOfByte[tokens[id][0]] = id;
+                if (ByteSymbols.ToBytes(token) is { } bytes)
+                {
+                    _wholeWords.FindOrAdd(bytes, out _);
+                    ids.Add(id);
+                }
             }
-        }
 
-        var missing = Array.IndexOf(_idOfByte, -1);
-        if (missing >= 0)
-        {
-            throw new InvalidDataException($"The vocabulary lacks the byte 0x{missing:X2} (\"{ByteSymbols.ToSymbols([(byte)missing])}\").");
+            _wholeWordIds = [.. ids];
         }
-
-        Fingerprint = MakeFingerprint();
     }
 
-    /// <inheritdoc/>
-    public override int VocabularySize => _tokens.Length;
-
-    /// <inheritdoc/>
-    public override int? EndOfTextId { get; }
-
-    /// <inheritdoc/>
-    public override string Fingerprint { get; }
+    /// <summary>Makes GPT-2's pipeline around a vocabulary, by id, and the merges in their order.</summary>
+    internal ByteLevelBpeTokenizer(byte[][] tokens, BpeMerge[] merges, IReadOnlyDictionary<int, string> specialTokens, string? endOfText)
+        : this(Gpt2Parts(tokens, merges, specialTokens, endOfText))
+    {
+    }
 
     /// <summary>The special tokens by id.</summary>
-    public IReadOnlyDictionary<int, string> SpecialTokens => _specialTokens;
-
-    /// <summary>The special token that ends a document, if there is one.</summary>
-    internal string? EndOfTextToken { get; }
+    public IReadOnlyDictionary<int, string> SpecialTokens =>
+        new SortedDictionary<int, string>(
+            AddedTokens.Where(token => token.Special).ToDictionary(token => token.Id, token => token.Content));
 
     /// <summary>The bytes of every token, by id.</summary>
-    internal IReadOnlyList<byte[]> Tokens => _tokens;
+    internal IReadOnlyList<byte[]> Tokens =>
+        [.. Enumerable.Range(0, VocabularySize).Select(id =>
+            AddedTokens.Any(token => token.Id == id) ? Encoding.UTF8.GetBytes(IdToToken(id)!) : ByteLevelDecoder.Bytes(IdToToken(id)!))];
 
     /// <summary>The merges in the order in which they were learnt.</summary>
-    internal IReadOnlyList<BpeMerge> Merges => _merges;
+    internal IReadOnlyList<BpeMerge> Merges => _model.Merges;
+
+    /// <summary>Whether a pipeline is byte-level BPE of a kind that this class is made for.</summary>
+    /// <exception cref="InvalidDataException">It would be, but the vocabulary lacks a byte.</exception>
+    internal static bool Fits(TokenizerParts parts)
+    {
+        var isByteLevel = parts.Model is BpeModel
+            {
+                Options: { ContinuingSubwordPrefix: null or "", EndOfWordSuffix: null or "", ByteFallback: false },
+            }
+            && parts.Normalizer is null or UnicodeForm { Type: "NFC" }
+            && !(parts.Normalizer is not null && parts.AddedTokens.Any(token => token.Normalized))
+            && parts.Decoder is ByteLevelDecoder
+            && CutsIntoWords(parts.PreTokenizer, out _);
+        if (!isByteLevel)
+        {
+            return false;
+        }
+
+        var missing = Enumerable.Range(0, 256).FirstOrDefault(b => parts.Model.Vocabulary.Find(ByteSymbols.ToSymbols([(byte)b])) < 0, -1);
+        if (missing >= 0 && ((BpeModel)parts.Model).Options.UnkToken is null)
+        {
+            var symbol = ByteSymbols.ToSymbols([(byte)missing]);
+            throw new InvalidDataException($"The vocabulary lacks the byte 0x{missing:X2} (\"{symbol}\").");
+        }
+
+        return missing < 0;
+    }
 
     /// <inheritdoc/>
     public override void EncodeUtf8(ReadOnlySpan<byte> utf8, List<int> ids)
@@ -81,11 +118,21 @@ public sealed class ByteLevelBpeTokenizer : Tokenizer
         ArgumentNullException.ThrowIfNull(ids);
         if (!_encoders.TryTake(out var encoder))
         {
-            encoder = new BpeWordEncoder(_idOfByte, _mergeTable);
+            encoder = new BpeWordEncoder(_idOfByte, _model.Table, _wholeWords, _wholeWordIds);
         }
 
-        while (_specials.Find(utf8, out var at, out var length, out var id))
+        var first = ids.Count;
+        var text = utf8;
+        while (_added.Find(utf8, out var at, out var length, out var id))
         {
+            if (!_isPlain[id])
+            {
+                // It takes white space along, or depends on what is around it.
+                ids.RemoveRange(first, ids.Count - first);
+                base.EncodeUtf8(text, ids);
+                return;
+            }
+
             EncodeOrdinary(encoder, utf8[..at], ids);
             ids.Add(id);
             utf8 = utf8[(at + length)..];
@@ -95,50 +142,69 @@ public sealed class ByteLevelBpeTokenizer : Tokenizer
         _encoders.Add(encoder);
     }
 
-    /// <inheritdoc/>
-    public override void DecodeUtf8(ReadOnlySpan<int> ids, IBufferWriter<byte> utf8)
+    private static TokenizerParts Gpt2Parts(
+        byte[][] tokens, BpeMerge[] merges, IReadOnlyDictionary<int, string> specialTokens, string? endOfText)
     {
-        foreach (var id in ids)
+        var names = tokens.Select((bytes, id) => specialTokens.GetValueOrDefault(id) ?? ByteSymbols.ToSymbols(bytes));
+        return new TokenizerParts
         {
-            if ((uint)id >= (uint)_tokens.Length)
-            {
-                throw UnknownId(id);
-            }
-
-            utf8.Write(_tokens[id]);
-        }
+            AddedTokens = [.. specialTokens.Select(token => new AddedToken(token.Key, token.Value) { Special = true })],
+            PreTokenizer = new ByteLevel(addPrefixSpace: false, trimOffsets: true, useRegex: true),
+            Model = new BpeModel(Vocabulary.Of([.. names]), merges, new BpeModelOptions()),
+            Decoder = new ByteLevelDecoder(addPrefixSpace: false, trimOffsets: true, useRegex: true),
+            Roles = new SpecialTokenRoles { Bos = endOfText, Eos = endOfText, Unk = endOfText },
+        };
     }
 
-    /// <inheritdoc/>
-    /// <remarks>The files: tokenizer.json, tokenizer_config.json, vocab.json and merges.txt.</remarks>
-    public override void Save(string folder) => TokenizerFiles.Save(this, folder);
-
-    private static void EncodeOrdinary(BpeWordEncoder encoder, ReadOnlySpan<byte> utf8, List<int> ids)
+    // How words are cut: by GPT-2's scanner (null), or by one regular expression before the bytes. False for anything else.
+    private static bool CutsIntoWords(PreTokenizer? preTokenizer, out CodePointRegex? regex)
     {
+        regex = preTokenizer is PreTokenizerSequence
+            {
+                Parts:
+                [
+                    Split { Behavior: SplitBehavior.Isolated, Invert: false } split, ByteLevel { UseRegex: false, AddPrefixSpace: false },
+                ],
+            }
+            ? split.Pattern.Regex
+            : null;
+        return regex is not null || preTokenizer is ByteLevel { UseRegex: true, AddPrefixSpace: false };
+    }
+
+    private void EncodeOrdinary(BpeWordEncoder encoder, ReadOnlySpan<byte> utf8, List<int> ids)
+    {
+        if (_composes && utf8.ContainsAnyExceptInRange<byte>(0, 0x7F))
+        {
+            utf8 = Encoding.UTF8.GetBytes(UnicodeNormalization.Normalize(Encoding.UTF8.GetString(utf8), NormalizationForm.FormC));
+        }
+
+        if (_words is not null)
+        {
+            var done = 0;
+            foreach (var (start, end) in _words.Find(utf8))
+            {
+                EncodeWord(utf8[done..start]);
+                EncodeWord(utf8[start..end]);
+                done = end;
+            }
+
+            EncodeWord(utf8[done..]);
+            return;
+        }
+
         for (var start = 0; start < utf8.Length;)
         {
             var end = Gpt2PreTokenizer.Next(utf8, start);
             encoder.Encode(utf8[start..end], ids);
             start = end;
         }
-    }
 
-    private string MakeFingerprint()
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData("byte-level BPE, GPT-2 pre-tokens\n"u8);
-        foreach (var token in _tokens)
+        void EncodeWord(ReadOnlySpan<byte> word)
         {
-            hash.AppendData(BitConverter.GetBytes(token.Length));
-            hash.AppendData(token);
+            if (word.Length > 0)
+            {
+                encoder.Encode(word, ids);
+            }
         }
-
-        hash.AppendData(MemoryMarshal.AsBytes<BpeMerge>(_merges));
-        foreach (var id in _specialTokens.Keys)
-        {
-            hash.AppendData(BitConverter.GetBytes(id));
-        }
-
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 }

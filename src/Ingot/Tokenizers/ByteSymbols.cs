@@ -17,6 +17,9 @@ internal static class ByteSymbols
     public static byte[] InSymbolOrder() =>
         [.. Enumerable.Range(0, 256).Select(b => (byte)b).OrderBy(b => SymbolOfByte[b])];
 
+    /// <summary>The character that a byte is written as.</summary>
+    public static char ToSymbol(byte b) => SymbolOfByte[b];
+
     /// <summary>Writes the bytes of a token as a vocabulary file does.</summary>
     public static string ToSymbols(ReadOnlySpan<byte> bytes)
     {

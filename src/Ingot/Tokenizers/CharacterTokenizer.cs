@@ -1,6 +1,9 @@
 using System.Buffers;
-using System.Security.Cryptography;
 using System.Text;
+using Ingot.Tokenizers.Decoders;
+using Ingot.Tokenizers.Models;
+using Ingot.Tokenizers.Patterns;
+using Ingot.Tokenizers.PreTokenizers;
 
 namespace Ingot.Tokenizers;
 
@@ -8,40 +11,61 @@ namespace Ingot.Tokenizers;
 /// One id a character (Unicode code point), in the order of the code points, as in nanoGPT's character-level data. A text with a character
 /// that the training text lacks cannot be encoded.
 /// </summary>
-public sealed class CharacterTokenizer : Tokenizer
+public sealed class CharacterTokenizer : PipelineTokenizer
 {
-    private readonly int[] _codePoints;
-    private readonly int[] _idOfCodePoint;
-    private readonly byte[][] _utf8;
+    // The character level as a pipeline: every code point is a word.
+    private const string AnyCharacter = @"[\s\S]";
 
-    /// <summary>Makes a tokenizer of distinct code points in ascending order.</summary>
-    internal CharacterTokenizer(int[] codePoints)
+    private readonly int[] _idOfCodePoint;
+
+    /// <summary>Makes a tokenizer of distinct code points in ascending order, and of the pipeline that they are from.</summary>
+    internal CharacterTokenizer(int[] codePoints, TokenizerParts? parts = null)
+        : base(parts ?? PartsOf(codePoints))
     {
-        _codePoints = codePoints;
-        _utf8 = [.. codePoints.Select(codePoint => Encoding.UTF8.GetBytes(char.ConvertFromUtf32(codePoint)))];
+        CodePoints = codePoints;
         _idOfCodePoint = new int[codePoints[^1] + 1];
         Array.Fill(_idOfCodePoint, -1);
         for (var id = 0; id < codePoints.Length; id++)
         {
             _idOfCodePoint[codePoints[id]] = id;
         }
-
-        var text = string.Concat(codePoints.Select(char.ConvertFromUtf32));
-        Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes("characters\n" + text)));
     }
 
-    /// <inheritdoc/>
-    public override int VocabularySize => _codePoints.Length;
-
-    /// <inheritdoc/>
-    /// <remarks>Always null: documents follow each other without a mark.</remarks>
-    public override int? EndOfTextId => null;
-
-    /// <inheritdoc/>
-    public override string Fingerprint { get; }
-
     /// <summary>The characters by id.</summary>
-    internal IReadOnlyList<int> CodePoints => _codePoints;
+    internal IReadOnlyList<int> CodePoints { get; }
+
+    /// <summary>The characters of a pipeline that this class is made for; null for any other.</summary>
+    internal static int[]? CodePointsOf(TokenizerParts parts)
+    {
+        if (parts is not
+            {
+                AddedTokens: [], Normalizer: null, PostProcessor: null, Decoder: Fuse,
+                PreTokenizer: Split { Behavior: SplitBehavior.Isolated, Invert: false, Pattern.Regex.Source: AnyCharacter },
+                Model: WordLevelModel { Vocabulary: var vocabulary },
+            })
+        {
+            return null;
+        }
+
+        var codePoints = new int[vocabulary.Count];
+        for (var id = 0; id < codePoints.Length; id++)
+        {
+            if (vocabulary[id] is not { } word || !IsCharacter(word, out codePoints[id])
+                || (id > 0 && codePoints[id] <= codePoints[id - 1]))
+            {
+                return null;
+            }
+        }
+
+        return codePoints.Length > 0 ? codePoints : null;
+
+        static bool IsCharacter(string word, out int codePoint)
+        {
+            var status = Rune.DecodeFromUtf16(word, out var rune, out var length);
+            codePoint = rune.Value;
+            return status == OperationStatus.Done && length == word.Length;
+        }
+    }
 
     /// <summary>Takes the distinct characters of a text as the vocabulary.</summary>
     /// <param name="utf8Pieces">The text as valid UTF-8, in pieces of whole characters.</param>
@@ -91,25 +115,15 @@ public sealed class CharacterTokenizer : Tokenizer
         }
     }
 
-    /// <inheritdoc/>
-    public override void DecodeUtf8(ReadOnlySpan<int> ids, IBufferWriter<byte> utf8)
-    {
-        foreach (var id in ids)
+    private static TokenizerParts PartsOf(int[] codePoints) =>
+        new()
         {
-            if ((uint)id >= (uint)_utf8.Length)
-            {
-                throw UnknownId(id);
-            }
+            PreTokenizer = new Split(TextPattern.OfRegex(AnyCharacter), SplitBehavior.Isolated, invert: false),
 
-            utf8.Write(_utf8[id]);
-        }
-    }
-
-    /// <inheritdoc/>
-    /// <remarks>
-    /// The files: tokenizer.json, a word-level model whose words are single characters, and tokenizer_config.json.
-    /// </remarks>
-    public override void Save(string folder) => TokenizerFiles.Save(this, folder);
+            // The libraries want a name for the unknown. No character has it, so an unknown character is an error there too.
+            Model = new WordLevelModel(Vocabulary.Of([.. codePoints.Select(char.ConvertFromUtf32)]), "<unk>"),
+            Decoder = new Fuse(),
+        };
 
     private static string Describe(Rune rune) =>
         Rune.IsControl(rune) || Rune.IsWhiteSpace(rune) ? $"U+{rune.Value:X4}" : $"\"{rune}\" (U+{rune.Value:X4})";

@@ -52,6 +52,42 @@ internal static class Gpt2PreTokenizer
         return kind == Kind.Space && end < text.Length && last > start ? last : end;
     }
 
+    /// <summary>The same over code points: <c>Next</c> of a text that is not UTF-8.</summary>
+    public static int Next(ReadOnlySpan<int> text, int start)
+    {
+        var first = text[start];
+        if (first == '\'')
+        {
+            Span<byte> following = stackalloc byte[2];
+            var count = 0;
+            while (count < 2 && start + 1 + count < text.Length && text[start + 1 + count] < 0x80)
+            {
+                following[count] = (byte)text[start + 1 + count];
+                count++;
+            }
+
+            if (Contraction(following[..count]) is var letters and > 0)
+            {
+                return start + 1 + letters;
+            }
+        }
+
+        var kind = KindOf(first);
+        var end = start + 1;
+        if (first == ' ' && end < text.Length && KindOf(text[end]) is var next and not Kind.Space)
+        {
+            kind = next;
+            end++;
+        }
+
+        while (end < text.Length && KindOf(text[end]) == kind)
+        {
+            end++;
+        }
+
+        return kind == Kind.Space && end < text.Length && end - 1 > start ? end - 1 : end;
+    }
+
     /// <summary>
     /// The last place at which the text may be cut into two that give the same pre-tokens as the whole: before white space that follows
     /// something else. 0 if there is none.

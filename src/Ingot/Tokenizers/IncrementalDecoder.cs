@@ -8,13 +8,24 @@ namespace Ingot.Tokenizers;
 /// </summary>
 public sealed class IncrementalDecoder(Tokenizer tokenizer)
 {
+    // Where a decoder looks at neighbours, as at the space before a word, the last tokens are decoded with and without the new one. Bytes
+    // that do not become a character within so many tokens never will.
+    private const int LongestCharacter = 16;
+
     private readonly Decoder _decoder = Encoding.UTF8.GetDecoder();
     private readonly ArrayBufferWriter<byte> _bytes = new();
+    private readonly List<int> _last = [];
+    private int _written; // How many of the last tokens are written.
 
     /// <summary>The characters that this token completes, often one word, sometimes none.</summary>
     /// <exception cref="ArgumentOutOfRangeException">The id is not in the vocabulary.</exception>
     public string Append(int id)
     {
+        if (!tokenizer.DecodesByToken)
+        {
+            return AppendWithNeighbours(id);
+        }
+
         _bytes.ResetWrittenCount();
         tokenizer.DecodeUtf8([id], _bytes);
         return Convert(flush: false);
@@ -24,7 +35,23 @@ public sealed class IncrementalDecoder(Tokenizer tokenizer)
     public string Finish()
     {
         _bytes.ResetWrittenCount();
-        return Convert(flush: true);
+        return tokenizer.DecodesByToken ? Convert(flush: true) : TakeNew();
+    }
+
+    private string AppendWithNeighbours(int id)
+    {
+        _last.Add(id);
+        var isOpen = tokenizer.Decode([.. _last]).EndsWith('\ufffd') && _last.Count - _written < LongestCharacter;
+        return isOpen ? "" : TakeNew();
+    }
+
+    private string TakeNew()
+    {
+        var before = tokenizer.Decode([.. _last[.._written]]);
+        var after = tokenizer.Decode([.. _last]);
+        _last.RemoveRange(0, _written);
+        _written = _last.Count;
+        return after.Length > before.Length ? after[before.Length..] : "";
     }
 
     private string Convert(bool flush)

@@ -9,23 +9,11 @@ internal sealed class SpecialTokens
     private readonly (byte[] Utf8, int Id)[] _longestFirst;
     private readonly SearchValues<byte> _firstBytes;
 
-    /// <summary>Takes the special tokens by id.</summary>
-    /// <exception cref="InvalidDataException">
-    /// A token is empty or holds white space: text is encoded in pieces that are cut at white space, which must not be inside a token.
-    /// </exception>
+    /// <summary>Takes the special tokens by id; none may be empty.</summary>
     public SpecialTokens(IEnumerable<KeyValuePair<int, string>> tokens)
     {
         var all = tokens.Select(token => (Utf8: Encoding.UTF8.GetBytes(token.Value), Id: token.Key));
         _longestFirst = [.. all.OrderByDescending(token => token.Utf8.Length)];
-        foreach (var (utf8, _) in _longestFirst)
-        {
-            var content = Encoding.UTF8.GetString(utf8);
-            if (content.Length == 0 || content.Any(char.IsWhiteSpace))
-            {
-                throw new InvalidDataException($"The special token \"{content}\" is empty or holds white space, which is not supported.");
-            }
-        }
-
         _firstBytes = SearchValues.Create([.. _longestFirst.Select(token => token.Utf8[0])]);
     }
 

@@ -12,7 +12,7 @@ public sealed class HelpTests
 
         Assert.That(result.ExitCode, Is.Zero);
         Assert.That(result.Error, Is.Empty);
-        foreach (string command in new[] { "train", "generate", "import", "export", "adapter", "plan", "bench", "kernels", "doctor" })
+        foreach (string command in new[] { "train", "generate", "tokenizer", "import", "export", "adapter", "plan", "bench", "kernels", "doctor" })
         {
             Assert.That(result.Output, Does.Contain($"\n  {command} "), command);
         }
@@ -20,6 +20,11 @@ public sealed class HelpTests
 
     [TestCase("train")]
     [TestCase("generate")]
+    [TestCase("tokenizer")]
+    [TestCase("tokenizer encode")]
+    [TestCase("tokenizer decode")]
+    [TestCase("tokenizer train")]
+    [TestCase("tokenizer show")]
     [TestCase("import")]
     [TestCase("export")]
     [TestCase("adapter")]

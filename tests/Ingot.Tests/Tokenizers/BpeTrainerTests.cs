@@ -1,5 +1,6 @@
 using System.Text;
 using Ingot.Tokenizers;
+using Ingot.Tokenizers.Models;
 using NUnit.Framework;
 
 namespace Ingot.Tests.Tokenizers;

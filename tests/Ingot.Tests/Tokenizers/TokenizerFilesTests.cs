@@ -69,34 +69,62 @@ public class TokenizerFilesTests : FolderTests
         tokenizer.Save(Folder);
         var loaded = Tokenizer.Load(Folder);
         Assert.That(loaded, Is.TypeOf<CharacterTokenizer>());
+        Assert.That(loaded.Tokenize("quick 漢").Ids, Is.EqualTo(tokenizer.Encode("quick 漢")));
         Assert.That(loaded.Fingerprint, Is.EqualTo(tokenizer.Fingerprint));
     }
 
-    [TestCase("""{"normalizer": {"type": "NFC"}}""", "normalizer", "NFC")]
-    [TestCase("""{"pre_tokenizer": {"type": "Metaspace"}}""", "pre_tokenizer", "Metaspace")]
-    [TestCase("""{"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": true}}""", "add_prefix_space", "true")]
-    [TestCase("""{"post_processor": {"type": "TemplateProcessing"}}""", "post_processor", "TemplateProcessing")]
-    [TestCase("""{"decoder": null}""", "decoder", "null")]
-    [TestCase("""{"model": {"type": "Unigram"}}""", "model", "Unigram")]
-    [TestCase("""{"model": {"type": "WordPiece"}}""", "model", "WordPiece")]
-    [TestCase("""{"model": {"type": "WordLevel", "vocab": {}}}""", "pre_tokenizer", "Split")]
+    [TestCase("""{"normalizer": {"type": "Typo"}}""", "$.normalizer", "\"Typo\"")]
+    [TestCase("""{"normalizer": {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "X"}]}}""", "$.normalizer.normalizers[1]", "\"X\"")]
+    [TestCase("""{"normalizer": {"type": "NFC", "extra": 1}}""", "$.normalizer", "\"extra\"")]
+    [TestCase("""{"normalizer": {"type": "Lowercase", "type": 7}}""", "$.normalizer.type", "7")]
+    [TestCase("""{"normalizer": {"type": "Replace", "pattern": {"Regex": "(a"}, "content": ""}}""", "$.normalizer", "( without its )")]
+    [TestCase("""{"normalizer": {"type": "Replace", "pattern": {"Regex": "a\\1"}, "content": ""}}""", "$.normalizer", "\\1")]
+    [TestCase("""{"normalizer": {"type": "Replace", "pattern": {"Regex": "\\p{Klingon}"}, "content": ""}}""", "$.normalizer", "Klingon")]
+    [TestCase("""{"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}}""", "$.normalizer.precompiled_charsmap", "trie")]
+    [TestCase("""{"normalizer": {"type": "Precompiled", "precompiled_charsmap": "////////"}}""", "$.normalizer.precompiled_charsmap", "trie")]
+    [TestCase("""{"pre_tokenizer": {"type": "ByteLevel", "use_regex": "yes"}}""", "$.pre_tokenizer.use_regex", "true or false")]
+    [TestCase("""{"pre_tokenizer": {"type": "Split", "pattern": {}, "behavior": "Isolated"}}""", "$.pre_tokenizer.pattern", "Regex")]
+    [TestCase("""{"pre_tokenizer": {"type": "Punctuation", "behavior": "Removes"}}""", "$.pre_tokenizer.behavior", "\"Removes\"")]
+    [TestCase("""{"pre_tokenizer": {"type": "CharDelimiterSplit", "delimiter": "ab"}}""", "$.pre_tokenizer.delimiter", "\"ab\"")]
+    [TestCase("""{"pre_tokenizer": {"type": "FixedLength", "length": 0}}""", "$.pre_tokenizer.length", "1 or more")]
+    [TestCase("""{"pre_tokenizer": {"type": "Metaspace", "prepend_scheme": "last"}}""", "$.pre_tokenizer.prepend_scheme", "\"last\"")]
+    [TestCase("""{"post_processor": {"type": "TemplateProcessing", "single": [], "pair": []}}""", "$.post_processor.single", "sequence A")]
+    [TestCase("""{"post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x"}}], "pair": []}}""", "single[0]", "\"x\"")]
+    [TestCase("""{"post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 1], "cls": ["[CLS]", 0]}}""", "post-processor", "[SEP]")]
+    [TestCase("""{"decoder": {"type": "Strip", "content": " ", "start": -1, "stop": 0}}""", "$.decoder.start", "-1")]
+    [TestCase("""{"truncation": {"max_length": 1e99}}""", "$.truncation.max_length", "1e99")]
+    [TestCase("""{"padding": {"strategy": "Half"}}""", "$.padding.strategy", "BatchLongest")]
+    [TestCase("""{"tokens": 7}""", "$", "\"tokens\"")]
+    [TestCase("""{"model": {"type": "Unigram"}}""", "$.model", "\"vocab\" is missing")]
+    [TestCase("""{"model": {"type": "Unigram", "vocab": [["a", 0], ["a", 1]]}}""", "$.model.vocab[1][0]", "twice")]
+    [TestCase("""{"model": {"type": "Unigram", "vocab": [["a"]]}}""", "$.model.vocab[0]", "score")]
+    [TestCase("""{"model": {"type": "Unigram", "vocab": [["a", 1e999]]}}""", "$.model.vocab[0][1]", "number")]
+    [TestCase("""{"model": {"type": "Unigram", "unk_id": 5, "vocab": [["a", 0]]}}""", "$.model.unk_id", "1 pieces")]
+    [TestCase("""{"model": {"type": "WordPiece", "vocab": {"a": 0}}}""", "$.model", "[UNK]")]
+    [TestCase("""{"model": {"type": "BPE", "unk_token": "<u>", "vocab": {"a": 0}, "merges": []}}""", "$.model.unk_token", "<u>")]
+    [TestCase("""{"model": {"type": "BPE", "dropout": 0.1, "vocab": {"a": 0}, "merges": []}}""", "$.model.dropout", "random")]
     [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}""", "lacks the byte", "0x00")]
-    [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 1}, "merges": []}}""", "ids", "\"a\"")]
+    [TestCase("""{"model": {"type": "WordLevel", "vocab": {"a": 1}}}""", "ids", "\"a\"")]
+    [TestCase("""{"model": {"type": "WordLevel", "vocab": {"a": 2147483647}}}""", "ids", "\"a\"")]
+    [TestCase("""{"model": {"type": "WordLevel", "vocab": {"a": 99999999999999999999}}}""", "\"a\"", "99999999999999999999")]
     [TestCase("""{"model": {"type": "BPE", "vocab": {"a": -1}, "merges": []}}""", "\"a\"", "-1")]
     [TestCase("""{"model": {"type": "BPE", "vocab": {"a": "b"}, "merges": []}}""", "\"a\"", "b")]
     [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0, "a": 1}, "merges": []}}""", "\"a\"", "twice")]
-    [TestCase("""{"model": {"type": "BPE", "vocab": {"漢": 0}, "merges": []}}""", "漢", "byte symbols")]
+    [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0, "b": 0}, "merges": []}}""", "\"b\"", "\"a\"")]
     [TestCase("""{"model": {"type": "BPE", "merges": []}}""", "vocab", "missing")]
-    [TestCase("""{"model": {"type": "BPE", "vocab": [], "merges": []}}""", "vocabulary", "object")]
-    [TestCase("""{"model": {"type": "BPE", "vocab": {}, "merges": {}}}""", "tokenizer.json", "not a tokenizer")]
-    [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a x"]}}""", "\"x\"", "not in the vocabulary")]
+    [TestCase("""{"model": {"type": "BPE", "vocab": [], "merges": []}}""", "$.model.vocab", "object")]
+    [TestCase("""{"model": {"type": "BPE", "vocab": {}, "merges": {}}}""", "$.model.merges", "array")]
+    [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a x"]}}""", "$.model.merges[0]", "\"x\", which is not in the vocabulary")]
+    [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a a"]}}""", "$.model.merges[0]", "\"aa\", which is not in the vocabulary")]
+    [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0, "": 1}, "merges": [["a", ""]]}}""", "$.model.merges[0]", "not in the vocabulary")]
     [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a"]}}""", "\"a\"", "two tokens")]
-    [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [["a"]]}}""", "\"a\"", "two tokens")]
-    [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [["a", null]]}}""", "\"a \"", "two tokens")]
-    [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [7]}}""", "\"7\"", "two tokens")]
-    [TestCase("""{"added_tokens": [{"id": -1, "content": "<|endoftext|>"}]}""", "<|endoftext|>", "-1")]
+    [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [["a"]]}}""", "$.model.merges[0]", "two tokens")]
+    [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [["a", null]]}}""", "$.model.merges[0][1]", "string")]
+    [TestCase("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [7]}}""", "$.model.merges[0]", "7")]
+    [TestCase("""{"added_tokens": [{"id": -1, "content": "<|endoftext|>"}]}""", "$.added_tokens[0].id", "-1")]
     [TestCase("""{"added_tokens": [{"id": 5, "content": "<|endoftext|>"}]}""", "<|endoftext|>", "5")]
-    [TestCase("""{"added_tokens": [{"id": 0, "content": "<|endoftext|>", "lstrip": true}]}""", "<|endoftext|>", "lstrip")]
+    [TestCase("""{"added_tokens": [{"id": 999999999, "content": "<|endoftext|>"}]}""", "<|endoftext|>", "999999999")]
+    [TestCase("""{"added_tokens": [{"id": 300, "content": ""}]}""", "$.added_tokens[0]", "empty")]
     public void WhatIsNotSupportedIsNamed(string change, string what, string value)
     {
         // The change replaces members of a file that loads.
@@ -104,7 +132,7 @@ public class TokenizerFilesTests : FolderTests
         var text = File.ReadAllText(In("tokenizer.json"));
         var root = JsonNode.Parse(text)!.AsObject();
         var members = change[1..^1];
-        foreach (var name in new[] { "normalizer", "pre_tokenizer", "post_processor", "decoder", "model", "added_tokens" })
+        foreach (var name in root.Select(member => member.Key).ToArray())
         {
             if (members.StartsWith($"\"{name}\"", StringComparison.Ordinal))
             {

@@ -1,4 +1,4 @@
-namespace Ingot.Tokenizers;
+namespace Ingot.Tokenizers.Models;
 
 /// <summary>
 /// The merges of a BPE vocabulary in the order in which they were learnt, and the encoding that applies them: always the earliest learnt
@@ -8,13 +8,13 @@ internal sealed class BpeMerges
 {
     private readonly Dictionary<ulong, Merge> _byPair;
 
-    /// <summary>Makes the table. A pair that stands twice keeps its first place.</summary>
+    /// <summary>Makes the table. A pair that stands twice has its last place, as in Hugging Face's libraries.</summary>
     public BpeMerges(IReadOnlyList<BpeMerge> merges)
     {
         _byPair = new Dictionary<ulong, Merge>(merges.Count);
         for (var rank = 0; rank < merges.Count; rank++)
         {
-            _byPair.TryAdd(Key(merges[rank].Left, merges[rank].Right), new Merge(rank, merges[rank].Result));
+            _byPair[Key(merges[rank].Left, merges[rank].Right)] = new Merge(rank, merges[rank].Result);
         }
     }
 

@@ -1,0 +1,108 @@
+using System.Text;
+using System.Text.Json;
+using Ingot.Checkpoints;
+using Ingot.Tokenizers.Models;
+using Ingot.Tokenizers.PreTokenizers;
+
+namespace Ingot.Tokenizers.Files;
+
+/// <summary>The tokenizer of a model folder: which files there may be, and which tokenizer they make.</summary>
+internal static class TokenizerFolder
+{
+    private const string PipelineJson = "tokenizer.json";
+    private const string ConfigJson = "tokenizer_config.json";
+    private const string VocabJson = "vocab.json";
+    private const string MergesTxt = "merges.txt";
+    private const string VocabTxt = "vocab.txt";
+
+    /// <inheritdoc cref="Tokenizer.Load"/>
+    public static Tokenizer Load(string folder)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        if (!Directory.Exists(folder))
+        {
+            throw new DirectoryNotFoundException($"{folder}: there is no such folder to load a tokenizer from.");
+        }
+
+        var config = TokenizerConfig.Read(folder);
+        if (Find(PipelineJson) is { } pipeline)
+        {
+            return Made(pipeline, () => JsonPart.Read(pipeline, TokenizerJson.Read));
+        }
+
+        if (Find(VocabJson) is { } vocab && Find(MergesTxt) is { } merges)
+        {
+            return Made(vocab, () => VocabularyFiles.ReadVocabAndMerges(vocab, merges, config));
+        }
+
+        if (Find(VocabTxt) is { } pieces)
+        {
+            return Made(pieces, () => VocabularyFiles.ReadVocabTxt(pieces, config));
+        }
+
+        throw new FileNotFoundException(
+            $"{folder}: no tokenizer here. Looked for {PipelineJson}, for {VocabJson} with {MergesTxt}, and for {VocabTxt}.",
+            Path.Combine(folder, PipelineJson));
+
+        string? Find(string name) => Path.Combine(folder, name) is var path && File.Exists(path) ? path : null;
+
+        Tokenizer Made(string path, Func<TokenizerParts> read)
+        {
+            var parts = config.ApplyTo(read());
+            return JsonPart.Reading(path, () => Make(parts.Roles.Eos is null && !config.HasRoles ? WithEndOfText(parts) : parts));
+        }
+    }
+
+    /// <summary>The tokenizer of these parts: one that is made for them, or else the pipeline as it is.</summary>
+    public static PipelineTokenizer Make(TokenizerParts parts) =>
+        ByteLevelBpeTokenizer.Fits(parts) ? new ByteLevelBpeTokenizer(parts)
+            : CharacterTokenizer.CodePointsOf(parts) is { } codePoints ? new CharacterTokenizer(codePoints, parts)
+            : new PipelineTokenizer(parts);
+
+    /// <summary>Writes a tokenizer's files.</summary>
+    public static void Save(TokenizerParts parts, string folder)
+    {
+        Directory.CreateDirectory(folder);
+
+        // GPT2Tokenizer takes it that the vocabulary has GPT-2's special token.
+        var isGpt2 = parts is
+        {
+            Normalizer: null, PreTokenizer: ByteLevel { UseRegex: true, AddPrefixSpace: false }, PostProcessor: null, Model: BpeModel,
+        };
+        if (isGpt2)
+        {
+            WriteJson(VocabJson, json =>
+            {
+                json.WriteStartObject();
+                foreach (var (id, token) in parts.TokensById().Index())
+                {
+                    json.WriteNumber(token, id);
+                }
+
+                json.WriteEndObject();
+            });
+            DurableFile.Write(Path.Combine(folder, MergesTxt), stream =>
+            {
+                using var writer = new StreamWriter(stream, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), leaveOpen: true);
+                VocabularyFiles.WriteMerges(writer, (BpeModel)parts.Model);
+            });
+        }
+
+        var tokenizerClass = isGpt2 && parts.Roles.Eos is not null ? "GPT2Tokenizer" : "PreTrainedTokenizerFast";
+        WriteJson(ConfigJson, json => TokenizerConfig.Write(json, parts, tokenizerClass));
+        WriteJson(PipelineJson, json => TokenizerJson.Write(json, parts));
+
+        void WriteJson(string name, Action<Utf8JsonWriter> write) =>
+            DurableFile.Write(Path.Combine(folder, name), stream =>
+            {
+                using var json = new Utf8JsonWriter(stream, TokenizerJson.WriterOptions);
+                write(json);
+            });
+    }
+
+    // Where no file says which token ends a text, GPT-2's does.
+    private static TokenizerParts WithEndOfText(TokenizerParts parts) =>
+        parts.AddedTokens.Any(token => token.Special && token.Content == ByteLevelBpeTokenizer.EndOfText)
+            ? parts with { Roles = parts.Roles with { Eos = ByteLevelBpeTokenizer.EndOfText } }
+            : parts;
+}

@@ -1,0 +1,64 @@
+using System.Text.Json;
+using Ingot.Tokenizers.Files;
+using Ingot.Tokenizers.Unicode;
+
+namespace Ingot.Tokenizers.Patterns;
+
+/// <summary>What a component looks for in text: a string, or a regular expression.</summary>
+internal sealed class TextPattern
+{
+    private readonly string _source;
+    private readonly int[]? _literal;
+    private readonly CodePointRegex? _regex;
+
+    private TextPattern(string source, bool isRegex)
+    {
+        _source = source;
+        _regex = isRegex ? new CodePointRegex(source) : null;
+        _literal = isRegex ? null : CodePoints.Of(source);
+    }
+
+    /// <summary>The regular expression, if it is one.</summary>
+    public CodePointRegex? Regex => _regex;
+
+    /// <exception cref="FormatException">The pattern is none, or has a construct that is not supported.</exception>
+    public static TextPattern OfRegex(string pattern) => new(pattern, isRegex: true);
+
+    public static TextPattern OfLiteral(string text) => new(text, isRegex: false);
+
+    /// <summary>Reads {"Regex": …} or {"String": …}.</summary>
+    public static TextPattern Read(JsonPart json)
+    {
+        var pattern = json.Required("pattern");
+        var regex = pattern.Optional("Regex");
+        var literal = pattern.Optional("String");
+        pattern.RejectOthers();
+        return regex is not null ? OfRegex(regex.AsText())
+            : literal is not null ? OfLiteral(literal.AsText())
+            : throw pattern.Error("has neither \"Regex\" nor \"String\"");
+    }
+
+    public void Write(Utf8JsonWriter json)
+    {
+        json.WriteStartObject("pattern");
+        json.WriteString(_regex is null ? "String" : "Regex", _source);
+        json.WriteEndObject();
+    }
+
+    /// <summary>The matches in a text, from left to right. An empty string is found nowhere.</summary>
+    public List<(int Start, int End)> Find(ReadOnlySpan<int> text)
+    {
+        if (_regex is not null)
+        {
+            return _regex.Find(text);
+        }
+
+        var matches = new List<(int, int)>();
+        for (var at = 0; _literal!.Length > 0 && text[at..].IndexOf(_literal) is var next and >= 0; at += next + _literal.Length)
+        {
+            matches.Add((at + next, at + next + _literal.Length));
+        }
+
+        return matches;
+    }
+}
