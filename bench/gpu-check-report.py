@@ -71,7 +71,7 @@ def main():
         "commit": commit,
         "machine": [line for line in doctor if re.match(r"(cpu|cuda:\d+|CUDA) ", line)],
         "parts": [json.loads(line) for line in (logs / "parts.jsonl").read_text().splitlines()],
-        "attention": benchmarks(logs / "attention_bench.json"),
+        "attention": benchmarks(logs / "attention_bench.json") + benchmarks(logs / "attention_bench.flash-mma.json"),
         "matmul": benchmarks(logs / "matmul_bench.json"),
         "steps": steps(logs),
     }

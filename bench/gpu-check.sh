@@ -94,10 +94,12 @@ sanitize() {
     return "$status"
 }
 
+# Of the kernel that the library chooses, or of another one.
 benchmark() {
-    local program=$1 filter=$2
+    local program=$1 filter=$2 kernel=${3-}
+    if [[ -n $kernel ]]; then export INGOT_BENCH_KERNEL=$kernel; fi
     INGOT_BENCH_DEVICE=1 "$built/bin/$program" --benchmark_filter="$filter" --benchmark_min_time=0.2 \
-        --benchmark_out="$logs/$program.json" --benchmark_out_format=json
+        --benchmark_out="$logs/$program${kernel:+.$kernel}.json" --benchmark_out_format=json
 }
 
 # One setting of whole steps by Ingot, or by PyTorch.
@@ -137,6 +139,8 @@ for setting in "${settings[@]}"; do
     read -r model batch sequence <<<"$setting"
     part "step.$model.ingot" 40 step "$model" "$batch" "$sequence" || failed=1
 done
+# Beside the kernel for Hopper the one that other GPUs have.
+part attention.mma 40 benchmark attention_bench '^attention.*_(causal|full)' flash-mma || failed=1
 if python3 -c 'import torch' 2>/dev/null; then
     for mode in eager compile; do
         for setting in "${settings[@]}"; do
