@@ -90,9 +90,9 @@ public sealed class ByteLevelBpeTokenizer : PipelineTokenizer
     internal static bool Fits(TokenizerParts parts)
     {
         var isByteLevel = parts.Model is BpeModel
-            {
-                Options: { ContinuingSubwordPrefix: null or "", EndOfWordSuffix: null or "", ByteFallback: false },
-            }
+        {
+            Options: { ContinuingSubwordPrefix: null or "", EndOfWordSuffix: null or "", ByteFallback: false },
+        }
             && parts.Normalizer is null or UnicodeForm { Type: "NFC" }
             && !(parts.Normalizer is not null && parts.AddedTokens.Any(token => token.Normalized))
             && parts.Decoder is ByteLevelDecoder
@@ -160,12 +160,12 @@ public sealed class ByteLevelBpeTokenizer : PipelineTokenizer
     private static bool CutsIntoWords(PreTokenizer? preTokenizer, out CodePointRegex? regex)
     {
         regex = preTokenizer is PreTokenizerSequence
-            {
-                Parts:
-                [
-                    Split { Behavior: SplitBehavior.Isolated, Invert: false } split, ByteLevel { UseRegex: false, AddPrefixSpace: false },
-                ],
-            }
+        {
+            Parts:
+            [
+                Split { Behavior: SplitBehavior.Isolated, Invert: false } split, ByteLevel { UseRegex: false, AddPrefixSpace: false },
+            ],
+        }
             ? split.Pattern.Regex
             : null;
         return regex is not null || preTokenizer is ByteLevel { UseRegex: true, AddPrefixSpace: false };

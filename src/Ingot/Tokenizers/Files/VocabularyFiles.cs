@@ -37,11 +37,19 @@ internal static class VocabularyFiles
         {
             null or "GPT2Tokenizer" or "PreTrainedTokenizer" => WithRoles(parts, config, new SpecialTokenRoles
             {
-                Bos = ByteLevelBpeTokenizer.EndOfText, Eos = ByteLevelBpeTokenizer.EndOfText, Unk = ByteLevelBpeTokenizer.EndOfText,
+                Bos = ByteLevelBpeTokenizer.EndOfText,
+                Eos = ByteLevelBpeTokenizer.EndOfText,
+                Unk = ByteLevelBpeTokenizer.EndOfText,
             }),
             "RobertaTokenizer" => Roberta(WithRoles(parts, config, new SpecialTokenRoles
             {
-                Bos = "<s>", Eos = "</s>", Unk = "<unk>", Sep = "</s>", Pad = "<pad>", Cls = "<s>", Mask = "<mask>",
+                Bos = "<s>",
+                Eos = "</s>",
+                Unk = "<unk>",
+                Sep = "</s>",
+                Pad = "<pad>",
+                Cls = "<s>",
+                Mask = "<mask>",
             })),
             "Qwen2Tokenizer" => WithRoles(
                 parts with
