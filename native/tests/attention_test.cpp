@@ -294,6 +294,7 @@ TEST_P(Attention, BackwardIsTheFormula) {
 }
 
 TEST_P(Attention, BitsDoNotDependOnThreads) {
+    if (std::getenv("INGOT_EMULATOR")) GTEST_SKIP() << "the emulator runs blocks in the same order every time";
     const auto& [c, dtype] = GetParam();
     // A GPU does not know of the host's threads: there it is once more the same.
     const std::vector<int> others = test_device_kind() == INGOT_DEVICE_CPU ? std::vector{2, 5} : std::vector{2};
