@@ -1,10 +1,11 @@
 // The fastest matrix product for a call: oneDNN's or our own, by shape, dtype and processor alone, so that a program
 // computes the same in every run.
 //
-// Our own packs both operands and finishes y in cache. Packing costs 1/N + 1/M of the products and finishing 1/K, which
-// pays from a few hundred on; below that oneDNN reads the operands as they lie. With AMX oneDNN is ahead in bf16 at any
-// size. (Rates on Zen 5 per core, fp32: 768x128x128 oneDNN 248 and packed 229 GFLOP/s, 1024x3072x768 with GELU 206 and
-// 204; bf16: 768x128x128 477 and 377, 1024x3072x768 423 and 437, 256x768x50257 162 and 374.)
+// Few rows, as in generation, go to the kernel that only reads b ("rows"). For more, our own packs both operands and
+// finishes y in cache. Packing costs 1/N + 1/M of the products and finishing 1/K, which pays from a few hundred on;
+// below that oneDNN reads the operands as they lie. With AMX oneDNN is ahead in bf16 at any size. (Rates on Zen 5 per
+// core, fp32: 768x128x128 oneDNN 248 and packed 229 GFLOP/s, 1024x3072x768 with GELU 206 and 204; bf16: 768x128x128 477
+// and 377, 1024x3072x768 423 and 437, 256x768x50257 162 and 374.)
 #include "cpu/matmul.h"
 
 #include <memory>
@@ -25,6 +26,7 @@ bool has_amx() {
 
 const ingot_kernel& choose(const ingot_kernel_call* call) {
     const MatmulCall c(call);
+    if (matmul_rows.supports(call)) return matmul_rows;
     const bool half = c.a.dtype == INGOT_BF16;
     const double overhead =
         1.0 / static_cast<double>(c.m) + 1.0 / static_cast<double>(c.n) + 1.0 / static_cast<double>(c.k);
@@ -71,7 +73,7 @@ const ingot_kernel matmul_auto = {
     .device_kind = INGOT_DEVICE_CPU,
     .op = "matmul",
     .variant = "auto",
-    .description = "onednn, packed or packed-bf16 by shape, dtype and processor",
+    .description = "rows, onednn, packed or packed-bf16 by shape, dtype and processor",
     .priority = 60,
     .reserved = 0,
     .supports = nullptr,

@@ -30,7 +30,7 @@ struct MatmulCall {
 };
 
 /// The ways to compute it; see their files.
-extern const ingot_kernel matmul_onednn, matmul_packed, matmul_packed_bf16;
+extern const ingot_kernel matmul_onednn, matmul_packed, matmul_packed_bf16, matmul_rows;
 
 inline void matmul_cost(const ingot_kernel_call* call, double* flops, double* bytes) {
     const MatmulCall c(call);

@@ -123,6 +123,7 @@ std::vector<std::string> variants_for(const Case& c) {
     static const bool fast_bf16 = has_bf16();
     const bool half = c.dtype == INGOT_BF16;
     if (half && fast_bf16) variants.push_back("packed-bf16");
+    if (c.m <= 16 && !c.accumulate && !c.backward) variants.push_back("rows");
     if (c.k > 0 && (half ? fast_bf16 : c.y_dtype == INGOT_F32)) variants.push_back("onednn");
     return variants;
 }
@@ -189,6 +190,17 @@ TEST(Matmul, Bias) {
     for (const int64_t gap : {0, 5}) {
         check_types({.m = 70, .n = 45, .k = 33, .bias = true, .gap = gap});
         check_types({.m = 300, .n = 45, .k = 33, .b_transposed = true, .bias = true, .gap = gap});
+    }
+}
+
+TEST(Matmul, FewRows) {
+    // Every way to cut up to 16 rows, columns at the ends of strips, sums of one block and of several.
+    for (const int64_t m : {1, 2, 3, 4, 5, 7, 8, 15, 16}) {
+        for (const bool b : {false, true}) {
+            check_types({.m = m, .n = 64, .k = 64, .b_transposed = b, .bias = true});
+            check_types({.m = m, .n = 331, .k = 77, .b_transposed = b, .bias = true, .gap = 3});
+            check_types({.m = m, .n = 130, .k = 1100, .b_transposed = b});
+        }
     }
 }
 
@@ -281,6 +293,30 @@ TEST(Matmul, PackedHasTheSameBitsForAnyNumberOfThreadsAndRows) {
             o.y.values.resize(static_cast<size_t>(first.m * first.n));
             EXPECT_EQ(test_of(first, o).kernel(variant).run()["y"],
                       std::vector<double>(all.begin(), all.begin() + first.m * first.n));
+        }
+    }
+}
+
+TEST(Matmul, FewRowsHaveTheSameBitsForAnyNumberOfThreadsAndRows) {
+    if (on_gpu()) GTEST_SKIP() << "a kernel of the CPU";
+    for (const bool transposed : {false, true}) {
+        for (const int32_t dtype : {INGOT_F32, INGOT_BF16}) {
+            const Case c{.m = 16, .n = 403, .k = 1111, .dtype = dtype, .b_transposed = transposed};
+            Operands o(c);
+            const auto all = test_of(c, o).kernel("rows").threads(1).run()["y"];
+            for (const int threads : {2, 3, 5, 8})
+                EXPECT_EQ(test_of(c, o).kernel("rows").threads(threads).run()["y"], all) << threads;
+            for (const int64_t m : {13, 7, 4, 3, 2, 1}) {
+                Case first = c;
+                first.m = m;
+                o.a.values.resize(static_cast<size_t>(m * c.k));
+                o.a.shape = {m, c.k};
+                o.y.shape = {m, c.n};
+                o.y.values.resize(static_cast<size_t>(m * c.n));
+                EXPECT_EQ(test_of(first, o).kernel("rows").threads(2).run()["y"],
+                          std::vector<double>(all.begin(), all.begin() + m * c.n))
+                    << m << " rows";
+            }
         }
     }
 }
