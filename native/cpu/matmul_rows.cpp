@@ -78,18 +78,25 @@ template <typename T, int R, int N>
 HWY_INLINE void dots(const Strip<T>& s, int64_t column, float (*sums)[rows::kMaxColumns]) {
     const FloatTag d;
     FloatVec sum[R][N];
+#pragma GCC unroll 16
     for (int r = 0; r < R; r++)
+#pragma GCC unroll 16
         for (int n = 0; n < N; n++) sum[r][n] = hn::Zero(d);
     const T* b = s.b + column * s.stride;
     for_each_vector(0, s.k, [&](int64_t i, int64_t count) INGOT_INLINE_LAMBDA {
         FloatVec x[R];
+#pragma GCC unroll 16
         for (int r = 0; r < R; r++) x[r] = load_n(d, s.a + r * s.k + i, count);
+#pragma GCC unroll 16
         for (int n = 0; n < N; n++) {
             const auto w = load_n(d, b + n * s.stride + i, count);
+#pragma GCC unroll 16
             for (int r = 0; r < R; r++) sum[r][n] = hn::MulAdd(x[r], w, sum[r][n]);
         }
     });
+#pragma GCC unroll 16
     for (int r = 0; r < R; r++)
+#pragma GCC unroll 16
         for (int n = 0; n < N; n++) sums[r][column + n] = hn::GetLane(hn::SumOfLanes(d, sum[r][n]));
 }
 
@@ -108,7 +115,9 @@ HWY_INLINE void add_vectors(const Strip<T>& s, int64_t column, int64_t last, flo
     for (int64_t first = 0; first < std::max<int64_t>(s.k, 1); first += rows::kBlockSteps) {
         const int64_t end = std::min(s.k, first + rows::kBlockSteps);
         FloatVec sum[R][V];
+#pragma GCC unroll 16
         for (int r = 0; r < R; r++)
+#pragma GCC unroll 16
             for (int v = 0; v < V; v++) sum[r][v] = hn::Zero(d);
         for (int64_t k = first; k < end; k++) {
             const T* row = b + k * s.stride;
@@ -116,12 +125,16 @@ HWY_INLINE void add_vectors(const Strip<T>& s, int64_t column, int64_t last, flo
             const auto next = reinterpret_cast<uintptr_t>(row) + static_cast<uintptr_t>(kAhead * s.stride) * sizeof(T);
             for (size_t byte = 0; byte < V * kLanes * sizeof(T); byte += 64)
                 hwy::Prefetch(reinterpret_cast<const char*>(next + byte));
+#pragma GCC unroll 16
             for (int v = 0; v < V; v++) {
                 const auto w = load_n(d, row + v * kLanes, v == V - 1 ? last : kLanes);
+#pragma GCC unroll 16
                 for (int r = 0; r < R; r++) sum[r][v] = hn::MulAdd(hn::Set(d, s.a[r * s.k + k]), w, sum[r][v]);
             }
         }
+#pragma GCC unroll 16
         for (int r = 0; r < R; r++) {
+#pragma GCC unroll 16
             for (int v = 0; v < V; v++) {
                 float* at = sums[r] + column + v * kLanes;
                 hn::StoreU(first == 0 ? sum[r][v] : hn::Add(hn::LoadU(d, at), sum[r][v]), d, at);

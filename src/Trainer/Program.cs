@@ -34,6 +34,7 @@ internal static class Program
         {
             TrainCommand.Create(),
             GenerateCommand.Create(),
+            ChatCommand.Create(),
             DataCommand.Create(),
             TokenizerCommand.Create(),
             ImportCommand.Create(),

@@ -41,6 +41,9 @@ public sealed class Decoder : IDisposable
     /// <summary>Most tokens that the model sees at once.</summary>
     public int Context { get; }
 
+    /// <summary>Whether each call is measured.</summary>
+    internal bool Timed { get; init; }
+
     /// <summary>Number of token ids.</summary>
     internal int Vocabulary => _model.VocabularySize;
 
@@ -161,6 +164,10 @@ public sealed class Decoder : IDisposable
     /// <summary>Changes a row's logits.</summary>
     internal void WriteLogits(int row, ReadOnlySpan<float> logits) => _logits!.Write(logits, 4L * Vocabulary * row);
 
+    /// <summary>How long each call of a step with so many rows takes, and of the draw after it.</summary>
+    internal IReadOnlyList<CallInfo> StepCalls(int rows) =>
+        [.. ProgramFor(RowsFor(rows), 1, 0).Program.GetCalls(), .. _draws[RowsFor(rows)].Program.GetCalls()];
+
     /// <summary>Copies positions [first, end) of a row's keys and values to another row.</summary>
     internal void CopyCache(int from, int to, int first, int end) => _cache!.CopyRow(from, to, first, end);
 
@@ -229,6 +236,7 @@ public sealed class Decoder : IDisposable
         var output = graph.Outputs["logits"].Storage;
         return CompiledGraph.Compile(graph, _parameters, new CompileOptions
         {
+            Timed = Timed,
             Bind = storage => storage == output ? LogitsFrom(firstRow)
                 : storage.Name.StartsWith("cache.", StringComparison.Ordinal) ? _cache.PlaceOf(storage, rows, firstRow) : null,
         });
@@ -241,6 +249,7 @@ public sealed class Decoder : IDisposable
         graph.Output("ids", Sample.Apply(logits, graph.Input("settings", DType.F32, 4), graph.Input("random", DType.I64, rows, 2)));
         return CompiledGraph.Compile(graph, _parameters, new CompileOptions
         {
+            Timed = Timed,
             Bind = storage => storage == logits.Storage ? LogitsFrom(0) : null,
         });
     }

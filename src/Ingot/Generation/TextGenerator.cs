@@ -123,6 +123,17 @@ public sealed class TextGenerator : IDisposable
             yield return text;
     }
 
+    /// <summary>The pieces of <see cref="StreamAsync"/> with the sequence that they belong to, which says how it ended.</summary>
+    internal async IAsyncEnumerable<(Sequence Sequence, string Piece)> PiecesAsync(string prompt, GenerationOptions options,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        options = Complete(options, count: 1);
+        var ends = Prepare(_decoder, Tokenizer, options);
+        var pieces = Pieces(_decoder, Tokenizer, Sequences(_decoder, Tokenizer, [prompt], options), options, ends, 1, cancellationToken);
+        await foreach (var piece in Alternating(pieces, cancellationToken).ConfigureAwait(false))
+            yield return piece;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -6,13 +6,16 @@ using Ingot.Training;
 
 namespace Ingot.Trainer.Commands;
 
-/// <summary>`ingot bench step`: the speed of whole training steps, beside what the matmul library reaches on this machine.</summary>
+/// <summary>`ingot bench`: the speed of whole training steps, beside what the matmul library reaches on this machine, and of generation.</summary>
 internal static class BenchCommand
 {
     public static Command Create()
     {
-        var bench = new Command("bench", "Measure the speed of this machine.") { CreateStep() };
-        HelpPage.Describe(bench, "ingot bench step --preset gpt2-124m --batch 1 --sequence 1024 --precision bf16");
+        var bench = new Command("bench", "Measure the speed of this machine.") { CreateStep(), BenchGenerateCommand.Create() };
+        HelpPage.Describe(bench, """
+            ingot bench step --preset gpt2-124m --batch 1 --sequence 1024 --precision bf16
+            ingot bench generate --preset gpt2-124m --precision bf16
+            """);
         return bench;
     }
 
@@ -78,11 +81,11 @@ internal static class BenchCommand
         return command;
     }
 
-    private static ModelConfig FindPreset(string name) => Presets.Find(name) ?? throw new TrainingOptionsException(
+    internal static ModelConfig FindPreset(string name) => Presets.Find(name) ?? throw new TrainingOptionsException(
         [$"--preset \"{name}\" is not known: {(NearestName.Find(name, Presets.Names) is { } near ? $"did you mean {near}? " : "")}"
             + $"There are {string.Join(", ", Presets.Names)}"]);
 
-    private static int AtLeastOne(Option<int> option, int value) =>
+    internal static int AtLeastOne(Option<int> option, int value) =>
         value >= 1 ? value : throw new TrainingOptionsException([$"{option.Name} is {value}, but must be a whole number of at least 1"]);
 
     private static void WriteText(StepBenchmarkResult figures)
@@ -99,7 +102,7 @@ internal static class BenchCommand
         }
     }
 
-    private static void WriteCalls(IReadOnlyList<CallInfo> calls)
+    internal static void WriteCalls(IReadOnlyList<CallInfo> calls)
     {
         double all = calls.Sum(call => call.Seconds);
         Console.WriteLine("   share          ms  calls   GFLOP/s      GB/s  kernel");

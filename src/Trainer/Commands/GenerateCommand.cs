@@ -4,117 +4,135 @@ using Ingot.Training;
 
 namespace Ingot.Trainer.Commands;
 
-/// <summary>`ingot generate`: a trained model continues a text.</summary>
+/// <summary>`ingot generate`: a trained model continues texts.</summary>
 internal static class GenerateCommand
 {
     public static Command Create()
     {
-        var defaults = new GenerationOptions();
-        var model = new Option<string>("--model")
+        var model = new Option<string>("--model") { Description = ModelFolder.Description, Required = true, HelpName = "dir" };
+        Option<string?> adapter = AdapterOption.Create();
+        var prompt = new Option<string[]>("--prompt")
         {
-            Description = "A run's directory (its best checkpoint is taken, else the newest) or a model's folder.",
-            Required = true,
-            HelpName = "dir",
-        };
-        var adapter = new Option<string?>("--adapter")
-        {
-            Description = "An adapter on the model (LoRA): a folder with adapter_config.json, or a run that trained one.",
-            HelpName = "dir",
-        };
-        var prompt = new Option<string?>("--prompt")
-        {
-            Description = "The beginning that the model continues; without it, what comes on standard input.",
-            HelpName = "text",
-        };
-        Option<int> maxNewTokens = NumberOption.Create("maxNewTokens", "Most tokens to write.", defaults.MaxNewTokens);
-        Option<double> temperature =
-            NumberOption.Create("temperature", "Divides the logits: lower is safer; 0 always takes the likeliest token.", defaults.Temperature);
-        Option<int> topK = NumberOption.Create("topK", "Draw among this many likeliest tokens; 0 for all.", defaults.TopK);
-        Option<double> topP =
-            NumberOption.Create("topP", "Draw among the likeliest tokens that together have this probability; 1 for all.", defaults.TopP);
-        Option<double> minP = NumberOption.Create("minP", "Leave out tokens less likely than this share of the likeliest.", defaults.MinP);
-        Option<double> typicalP = NumberOption.Create(
-            "typicalP", "Draw among the tokens of the most typical likelihood that together have this probability; 1 for all.", defaults.TypicalP);
-        Option<double> repetitionPenalty = NumberOption.Create(
-            "repetitionPenalty", "Makes tokens of prompt and text less likely, above 1; 1 for none.", defaults.RepetitionPenalty);
-        Option<double> presencePenalty = NumberOption.Create(
-            "presencePenalty", "Is taken from the logits of tokens that were written; 0 for none.", defaults.PresencePenalty);
-        Option<double> frequencyPenalty = NumberOption.Create(
-            "frequencyPenalty", "Is taken from a token's logit for each time it was written; 0 for none.", defaults.FrequencyPenalty);
-        Option<int> noRepeatNgramSize = NumberOption.Create(
-            "noRepeatNgramSize", "No sequence of so many tokens comes twice; 0 for no such limit.", defaults.NoRepeatNgramSize);
-        var stop = new Option<string[]>("--stop")
-        {
-            Description = "Strings at which the text ends; they are not written.",
+            Description = "Beginnings that the model continues; without any, what comes on standard input is one.",
             HelpName = "text",
             AllowMultipleArgumentsPerToken = true,
         };
-        Option<string> device = DeviceOption.Create();
-        Option<long> seed = NumberOption.Create("seed", "Seed of the draws; the same seed writes the same text.", defaults.Seed);
-        var command = new Command("generate", "Let a trained model continue a text.")
+        var promptFile = new Option<string?>("--promptFile")
         {
-            model, adapter, prompt, maxNewTokens, temperature, topK, topP, minP, typicalP, repetitionPenalty, presencePenalty,
-            frequencyPenalty, noRepeatNgramSize, stop, seed, device,
+            Description = "A file of prompts: one a line, or in a file *.jsonl the \"prompt\" of each line.",
+            HelpName = "file",
         };
-        command.SetAction(result => Run(
-            result.GetRequiredValue(model),
-            result.GetValue(adapter),
-            result.GetValue(prompt),
-            new GenerationOptions
+        GenerationSettings settings = new GenerationSettings().WithSearch();
+        Option<int> batchSize = NumberOption.Create("batchSize", "Texts that are written side by side.", TextGenerator.DefaultBatchSize);
+        Option<string> precision = PrecisionOption.Create();
+        Option<string> device = DeviceOption.Create();
+        var output = new Option<string?>("--output") { Description = "File for the texts, in place of standard output.", HelpName = "file" };
+        var json = new Option<bool>("--json") { Description = "Write a JSON object for each text, one a line." };
+        var command = new Command("generate", "Let a trained model continue texts.") { model, adapter, prompt, promptFile };
+        settings.AddTo(command);
+        foreach (Option option in new Option[] { batchSize, precision, device, output, json })
+        {
+            command.Add(option);
+        }
+
+        command.SetAction(result =>
+        {
+            // What is wrong on the command line comes out before anything is loaded.
+            settings.Apply(new GenerationOptions(), result);
+            int texts = BenchCommand.AtLeastOne(batchSize, result.GetValue(batchSize));
+            IReadOnlyList<string> prompts = Prompts(result.GetValue(prompt) ?? [], result.GetValue(promptFile));
+            string folder = ModelFolder.Find(result.GetRequiredValue(model));
+            using TextGenerator generator = TextGenerator.Load(folder, PrecisionOption.Find(result.GetRequiredValue(precision)),
+                DeviceOption.Find(result.GetRequiredValue(device)), AdapterOption.Find(result.GetValue(adapter)));
+            WriteWarnings(generator, folder);
+            GenerationOptions options = settings.Apply(generator.Options, result);
+            using var interruption = new Interruption();
+            try
             {
-                MaxNewTokens = result.GetValue(maxNewTokens),
-                Temperature = result.GetValue(temperature),
-                TopK = result.GetValue(topK),
-                TopP = result.GetValue(topP),
-                MinP = result.GetValue(minP),
-                TypicalP = result.GetValue(typicalP),
-                RepetitionPenalty = result.GetValue(repetitionPenalty),
-                PresencePenalty = result.GetValue(presencePenalty),
-                FrequencyPenalty = result.GetValue(frequencyPenalty),
-                NoRepeatNgramSize = result.GetValue(noRepeatNgramSize),
-                Stop = result.GetValue(stop) ?? [],
-                Seed = result.GetValue(seed),
-            },
-            result.GetRequiredValue(device)));
+                if (prompts.Count == 1 && options.NumReturnSequences == 1 && !result.GetValue(json) && result.GetValue(output) is null)
+                {
+                    Stream(generator, prompts[0], options, interruption.Token);
+                }
+                else
+                {
+                    Write(generator, prompts, options, texts, result.GetValue(output), result.GetValue(json), interruption.Token);
+                }
+
+                return ExitCodes.Success;
+            }
+            catch (OperationCanceledException)
+            {
+                Console.WriteLine();
+                return interruption.ExitCode;
+            }
+        });
         HelpPage.Describe(command, """
             ingot generate --model runs/jargon --prompt "hacker: n."
             ingot generate --model runs/jargon/checkpoints/step-00001000 --prompt "" --temperature 0.6 --maxNewTokens 500
             ingot generate --model runs/jargon --prompt "hacker: n." --repetitionPenalty 1.1 --stop ":" "See also"
+            ingot generate --model runs/jargon --prompt "hacker: n." --numBeams 4 --maxNewTokens 40
+            ingot generate --model runs/jargon --promptFile prompts.jsonl --json --output texts.jsonl
             echo "Once upon a time" | ingot generate --model runs/jargon
             """);
         return command;
     }
 
-    private static int Run(string model, string? adapter, string? prompt, GenerationOptions options, string device)
+    /// <summary>Says what the model's generation_config.json asks for in vain.</summary>
+    public static void WriteWarnings(TextGenerator generator, string folder)
     {
-        try
+        foreach (string warning in generator.Warnings)
         {
-            options.Validate();
+            Console.Error.WriteLine($"warning: {Path.Combine(folder, GenerationConfig.FileName)}: {warning}");
         }
-        catch (ArgumentException e)
+    }
+
+    private static IReadOnlyList<string> Prompts(string[] given, string? file)
+    {
+        if (file is not null)
         {
-            throw new TrainingOptionsException([$"--{e.Message}"]);
+            return given.Length == 0 ? PromptFile.Read(file)
+                : throw new TrainingOptionsException(["--prompt and --promptFile cannot both be given"]);
         }
 
-        using TextGenerator generator = TextGenerator.Load(
-            ModelFolder.Find(model), device: DeviceOption.Find(device), adapter: adapter is null ? null : ModelFolder.Find(adapter));
-        prompt ??= Console.IsInputRedirected ? Console.In.ReadToEnd().TrimEnd('\r', '\n') : "";
-        using var interruption = new Interruption();
+        return given.Length > 0 ? given : [Console.IsInputRedirected ? Console.In.ReadToEnd().TrimEnd('\r', '\n') : ""];
+    }
+
+    private static void Stream(TextGenerator generator, string prompt, GenerationOptions options, CancellationToken cancellationToken)
+    {
         Console.Write(prompt);
-        try
+        foreach (string piece in generator.Stream(prompt, options, cancellationToken))
         {
-            foreach (string piece in generator.Stream(prompt, options, interruption.Token))
-            {
-                Console.Write(piece);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            Console.WriteLine();
-            return interruption.ExitCode;
+            Console.Write(piece);
         }
 
         Console.WriteLine();
-        return ExitCodes.Success;
+    }
+
+    private static void Write(TextGenerator generator, IReadOnlyList<string> prompts, GenerationOptions options, int batchSize, string? path,
+        bool json, CancellationToken cancellationToken)
+    {
+        if (path is null)
+        {
+            WriteTo(Console.Out);
+            return;
+        }
+
+        // Beside the name until all are there; what an interrupted run has written can be read.
+        string partial = path + ".partial";
+        using (var output = new StreamWriter(partial))
+        {
+            WriteTo(output);
+        }
+
+        File.Move(partial, path, overwrite: true);
+
+        void WriteTo(TextWriter output)
+        {
+            var writer = new GeneratedTextWriter(output, prompts, options.NumReturnSequences, json);
+            foreach (GeneratedText text in generator.Generate(prompts, options, batchSize, cancellationToken))
+            {
+                writer.Add(text);
+            }
+        }
     }
 }

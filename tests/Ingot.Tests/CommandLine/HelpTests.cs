@@ -12,7 +12,7 @@ public sealed class HelpTests
 
         Assert.That(result.ExitCode, Is.Zero);
         Assert.That(result.Error, Is.Empty);
-        foreach (string command in new[] { "train", "generate", "tokenizer", "import", "export", "adapter", "plan", "bench", "kernels", "doctor" })
+        foreach (string command in new[] { "train", "generate", "chat", "tokenizer", "import", "export", "adapter", "plan", "bench", "kernels", "doctor" })
         {
             Assert.That(result.Output, Does.Contain($"\n  {command} "), command);
         }
@@ -20,6 +20,7 @@ public sealed class HelpTests
 
     [TestCase("train")]
     [TestCase("generate")]
+    [TestCase("chat")]
     [TestCase("tokenizer")]
     [TestCase("tokenizer encode")]
     [TestCase("tokenizer decode")]
@@ -33,6 +34,7 @@ public sealed class HelpTests
     [TestCase("plan")]
     [TestCase("bench")]
     [TestCase("bench step")]
+    [TestCase("bench generate")]
     [TestCase("kernels")]
     [TestCase("doctor")]
     public void CommandShowsItsUseAndExamples(string command)

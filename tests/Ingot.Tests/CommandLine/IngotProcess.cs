@@ -34,8 +34,15 @@ internal sealed class IngotProcess : IDisposable
         IEnumerable<string> arguments, string? folder = null, params (string Name, string Value)[] environment) =>
         Start(new ProcessStartInfo("sh", ["-c", "trap '' INT; exec dotnet \"$@\"", "sh"]), arguments, folder, environment);
 
+    /// <summary>Starts it with some text on its standard input, and waits for its end.</summary>
+    public static Result RunWithInput(IEnumerable<string> arguments, string input)
+    {
+        using IngotProcess process = Start(new ProcessStartInfo("dotnet"), arguments, null, [], input);
+        return process.Wait();
+    }
+
     private static IngotProcess Start(
-        ProcessStartInfo info, IEnumerable<string> arguments, string? folder, (string Name, string Value)[] environment)
+        ProcessStartInfo info, IEnumerable<string> arguments, string? folder, (string Name, string Value)[] environment, string input = "")
     {
         info.WorkingDirectory = folder ?? TestContext.CurrentContext.TestDirectory;
         info.RedirectStandardOutput = info.RedirectStandardError = info.RedirectStandardInput = true;
@@ -51,6 +58,7 @@ internal sealed class IngotProcess : IDisposable
         }
 
         Process process = Process.Start(info)!;
+        process.StandardInput.Write(input);
         process.StandardInput.Close();
         return new(process);
     }
