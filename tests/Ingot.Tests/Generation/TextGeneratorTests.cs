@@ -182,12 +182,12 @@ public sealed class TextGeneratorTests : FolderTests
         var response = await client.GetResponseAsync(messages, options);
         var streamed = await client.GetStreamingResponseAsync(messages, options).ToListAsync();
 
-        var expected = string.Concat(_generator.Stream("System: Be brief.\nUser: Hello?\nAssistant: ",
+        var expected = string.Concat(_generator.Stream("System: Be brief.\nUser: Hello?\nAssistant:",
             _generator.Options with { MaxNewTokens = 12, Seed = 5, Stop = ["~", "\nUser:"] }));
         Assert.That(response.Text, Is.EqualTo(expected));
         Assert.That(string.Concat(streamed.Select(update => update.Text)), Is.EqualTo(expected));
         Assert.That(response.FinishReason, Is.EqualTo(streamed[^1].FinishReason).And.Not.Null);
-        Assert.That(response.Usage!.InputTokenCount, Is.EqualTo("System: Be brief.\nUser: Hello?\nAssistant: ".Length));
+        Assert.That(response.Usage!.InputTokenCount, Is.EqualTo("System: Be brief.\nUser: Hello?\nAssistant:".Length));
         Assert.That(response.Usage.TotalTokenCount, Is.EqualTo(response.Usage.InputTokenCount + response.Usage.OutputTokenCount));
         Assert.That(client.GetService<ChatClientMetadata>()!.DefaultModelId, Is.EqualTo("random"));
         Assert.That(client.GetService<TextGenerator>(), Is.SameAs(_generator));
