@@ -36,6 +36,7 @@ internal sealed record ChatPrompt(string Text, GenerationOptions Options, int Fo
                     MaxLength = null,
                     NumBeams = 1,
                     NumReturnSequences = 1,
+                    HasSpecialTokens = true,
                     Stop = stop is null ? options.Stop : [.. options.Stop, stop],
                 }, messages.Count - left.Count);
             }

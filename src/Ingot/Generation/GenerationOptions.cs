@@ -119,6 +119,9 @@ public sealed record GenerationOptions
     /// <summary>Seed of the draws; the same seed writes the same text.</summary>
     public long Seed { get; init; } = 42;
 
+    /// <summary>Whether the prompt has special tokens, such as one that begins texts, already.</summary>
+    internal bool HasSpecialTokens { get; init; }
+
     /// <summary>Whether the most likely token is always taken.</summary>
     internal bool IsGreedy => !DoSample || Temperature == 0;
 

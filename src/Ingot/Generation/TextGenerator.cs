@@ -167,7 +167,8 @@ public sealed class TextGenerator : IDisposable
 
     private static IReadOnlyList<int> Encode(Decoder decoder, Tokenizer tokenizer, string prompt, GenerationOptions options)
     {
-        var ids = tokenizer.Encode(prompt);
+        // A chat template writes special tokens itself; other prompts get those that the tokenizer puts around texts.
+        var ids = options.HasSpecialTokens ? tokenizer.Encode(prompt) : tokenizer.Tokenize(prompt).Ids;
         return options.Fit(ids.Length > 0 ? ids : [tokenizer.EndOfTextId ?? 0], decoder.Context);
     }
 
