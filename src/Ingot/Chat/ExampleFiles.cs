@@ -52,10 +52,13 @@ public sealed class ExampleFiles
             throw new FileNotFoundException($"{path}: there is no such file or folder of examples", path);
         }
 
-        var options = new EnumerationOptions { RecurseSubdirectories = true,
-            AttributesToSkip = FileAttributes.Hidden | FileAttributes.ReparsePoint };
-        string[] files = [.. Directory.EnumerateFiles(path, "*", options).Where(file => EndingOf(file) is not null).Order(
-            StringComparer.Ordinal)];
+        var options = new EnumerationOptions
+        {
+            RecurseSubdirectories = true,
+            AttributesToSkip = FileAttributes.Hidden | FileAttributes.ReparsePoint,
+        };
+        IEnumerable<string> known = Directory.EnumerateFiles(path, "*", options).Where(file => EndingOf(file) is not null);
+        string[] files = [.. known.Order(StringComparer.Ordinal)];
         return files.Length > 0
             ? new ExampleFiles(path, files)
             : throw new FileNotFoundException($"{path}: the folder holds no examples: none of its files ends with {kinds}", path);
