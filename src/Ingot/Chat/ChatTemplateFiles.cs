@@ -29,9 +29,14 @@ internal static class ChatTemplateFiles
         }
 
         Dictionary<string, object?> variables = ReadTokens(folder);
+        if (!variables.ContainsKey("bos_token") && tokenizer?.Roles.Bos is { } start)
+        {
+            variables["bos_token"] = start;
+        }
+
         if (!variables.ContainsKey("eos_token") && tokenizer?.EndOfTextId is { } end)
         {
-            variables["eos_token"] = tokenizer.Decode([end]);
+            variables["eos_token"] = tokenizer.IdToToken(end);
         }
 
         if (choice is not null && choice.EndsWith(".jinja", StringComparison.Ordinal))

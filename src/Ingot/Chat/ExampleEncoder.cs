@@ -266,9 +266,20 @@ public sealed class ExampleEncoder
         byte[] utf8 = Encoding.UTF8.GetBytes(text);
         var ids = new List<int>();
         _tokenizer.EncodeUtf8(utf8, ids);
+        Draft draft = TokenEnds(utf8, ids) is { } ends
+            ? new Draft([.. ids], MarkBytes(text, spans, ends))
+            : MarkPlaces(_tokenizer.Tokenize(text, options: new EncodeOptions { AddSpecialTokens = false }), spans);
+        if (draft.Learned.Length > 0)
+        {
+            draft.Learned[0] = false; // Nothing comes before it.
+        }
 
-        var learned = new bool[ids.Count];
-        int[] ends = TokenEnds(utf8, ids);
+        return draft;
+    }
+
+    private static bool[] MarkBytes(string text, IReadOnlyList<TextSpan> spans, int[] ends)
+    {
+        var learned = new bool[ends.Length];
         int token = 0;
         int characters = 0;
         int bytes = 0;
@@ -283,16 +294,30 @@ public sealed class ExampleEncoder
             }
         }
 
-        if (learned.Length > 0)
-        {
-            learned[0] = false; // Nothing comes before it.
-        }
-
-        return new Draft([.. ids], learned);
+        return learned;
     }
 
-    // Where each token's text ends, in bytes.
-    private int[] TokenEnds(byte[] utf8, List<int> ids)
+    // Tokenizers that change the text, such as SentencePiece's, say where each token comes from. Not every token comes from somewhere.
+    private static Draft MarkPlaces(TokenEncoding encoding, IReadOnlyList<TextSpan> spans)
+    {
+        var learned = new bool[encoding.Ids.Length];
+        int span = 0;
+        for (int i = 0; i < learned.Length; i++)
+        {
+            (int start, int end) = encoding.Offsets[i];
+            while (span < spans.Count && spans[span].End < end)
+            {
+                span++;
+            }
+
+            learned[i] = end > start && span < spans.Count && start >= spans[span].Start;
+        }
+
+        return new Draft(encoding.Ids, learned);
+    }
+
+    // Where each token's text ends, in bytes; null if the tokens' texts are not together the text.
+    private int[]? TokenEnds(byte[] utf8, List<int> ids)
     {
         var ends = new int[ids.Count];
         var written = new ArrayBufferWriter<byte>(utf8.Length + 16);
@@ -302,11 +327,7 @@ public sealed class ExampleEncoder
             ends[i] = written.WrittenCount;
         }
 
-        return written.WrittenSpan.SequenceEqual(utf8)
-            ? ends
-            : throw new InvalidDataException(
-                "the tokenizer does not give the text back as it was, so it cannot be told which tokens belong to the answers: "
-                + "choose one of bytes (byte-level BPE)");
+        return written.WrittenSpan.SequenceEqual(utf8) ? ends : null;
     }
 
     private sealed record Draft(int[] Tokens, bool[] Learned);

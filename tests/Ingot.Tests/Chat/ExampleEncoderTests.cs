@@ -1,6 +1,7 @@
 using System.Text;
 using Ingot.Chat;
 using Ingot.Data;
+using Ingot.Tests.Tokenizers;
 using Ingot.Tokenizers;
 using NUnit.Framework;
 
@@ -97,6 +98,19 @@ public class ExampleEncoderTests
         TokenizedExample example = new ExampleEncoder(tokenizer, null, options).Encode(new CompletionExample("a:1", "xa", "bxab"))!;
         Assert.That(example.Tokens, Is.EqualTo(tokenizer.Encode("xabxab")));
         Assert.That(example.Learned, Is.EqualTo(new[] { false, false, true, true }));
+    }
+
+    [Test]
+    public void TokenizersThatChangeTheTextSayWhereTokensComeFrom()
+    {
+        using var folder = new TemporaryDirectory();
+        Tokenizer tokenizer = PipelineTests.Load("llama2", folder.FullPath);
+        string oneByOne = string.Concat(tokenizer.Encode("1 2").Select(id => tokenizer.Decode([id])));
+        Assert.That(oneByOne, Is.Not.EqualTo("1 2"), "the test wants tokens whose texts are not the text");
+        ChatTemplate template = ChatTemplate.Load(folder.FullPath, "mistral", tokenizer);
+        TokenizedExample example = new ExampleEncoder(tokenizer, template).Encode(Conversation)!;
+        string learned = string.Concat(example.Tokens.Where((_, place) => example.Learned[place]).Select(tokenizer.IdToToken));
+        Assert.That(learned.Replace("<0xC3><0xA9>", "é", StringComparison.Ordinal), Is.EqualTo("▁2</s>▁4▁é</s>"));
     }
 
     [Test]
