@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Ingot.Data.Preparation;
 using Ingot.Tokenizers;
 
 namespace Ingot.Data;
@@ -13,8 +14,8 @@ public sealed record TextFile(string Path, long Length, DateTime LastWriteTimeUt
 /// <summary>A piece of a file's text.</summary>
 /// <param name="Utf8">Whole characters. Two pieces of one file meet where no pre-token of GPT-2 is cut.</param>
 /// <param name="File">The file's place in <see cref="TextSource.Files"/>.</param>
-/// <param name="EndsFile">Whether this is the file's last piece.</param>
-public readonly record struct TextPiece(ReadOnlyMemory<byte> Utf8, int File, bool EndsFile);
+/// <param name="EndsDocument">Whether this is a document's last piece.</param>
+public readonly record struct TextPiece(ReadOnlyMemory<byte> Utf8, int File, bool EndsDocument);
 
 /// <summary>How much text there is.</summary>
 /// <param name="Bytes">Bytes of UTF-8, after byte-order marks and the CR of CRLF are gone.</param>
@@ -25,7 +26,9 @@ public readonly record struct TextStatistics(long Bytes, long Characters);
 /// UTF-8 text in a file, or in all text files of a folder and its subfolders, in the ordinal order of their paths; each is a document.
 /// Files that gzip packed (as one member) are unpacked on the way, whatever their names. A byte-order mark is dropped and CRLF becomes LF.
 /// Text is read in pieces of about a megabyte, never whole, and anything that is not UTF-8 is an error that names file and place.
-/// <para>Of a folder, hidden, empty and binary files are passed over; <see cref="Skipped"/> lists them.</para>
+/// Of JSON Lines (.jsonl, .ndjson) each record is a document: its field "text".
+/// <para>Of a folder, hidden, empty and binary files are passed over; <see cref="Skipped"/> lists them. Of a folder of prepared data
+/// (<see cref="PreparedFolder"/>) the shards for training are read, and no others.</para>
 /// </summary>
 public sealed class TextSource
 {
@@ -58,16 +61,30 @@ public sealed class TextSource
     /// <exception cref="UnauthorizedAccessException">A file or folder may not be read.</exception>
     public static TextSource Open(string path) => Open(path, PieceSize);
 
+    /// <summary>The text for validation in a folder of prepared data; null if there is none, or the path is something else.</summary>
+    public static TextSource? OpenValidation(string path)
+    {
+        path = System.IO.Path.GetFullPath(path);
+        return PreparedFolder.IsOne(path) && PreparedFolder.Shards(path, Split.Validation) is { Count: > 0 } shards
+            ? Open(path, shards, PieceSize)
+            : null;
+    }
+
     /// <summary>As <see cref="Open(string)"/>, with pieces of another size, for tests.</summary>
     internal static TextSource Open(string path, int pieceSize)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         path = System.IO.Path.GetFullPath(path);
+        return Open(path, PreparedFolder.IsOne(path) ? PreparedFolder.Shards(path, Split.Train) : null, pieceSize);
+    }
+
+    private static TextSource Open(string path, IEnumerable<string>? chosen, int pieceSize)
+    {
         var files = new List<TextFile>();
         var skipped = new List<string>();
         if (Directory.Exists(path))
         {
-            foreach (var below in FilesBelow(new DirectoryInfo(path)).Order(StringComparer.Ordinal))
+            foreach (var below in chosen ?? FilesBelow(new DirectoryInfo(path)).Order(StringComparer.Ordinal))
             {
                 if (WhyNotText(below, out var file) is { } reason)
                 {
@@ -109,6 +126,16 @@ public sealed class TextSource
     {
         for (var file = 0; file < Files.Count; file++)
         {
+            if (JsonLinesText.IsMeant(Files[file].Path))
+            {
+                foreach (var text in JsonLinesText.Read(Files[file].Path, cancellationToken))
+                {
+                    yield return new TextPiece(text, file, EndsDocument: true);
+                }
+
+                continue;
+            }
+
             using var reader = new TextFileReader(Files[file].Path);
             var buffer = new byte[_pieceSize + TextFileReader.BlockSize];
             var count = 0;
@@ -125,7 +152,7 @@ public sealed class TextSource
                 if (cut > 0)
                 {
                     cut += searched;
-                    yield return new TextPiece(buffer.AsMemory(0, cut).ToArray(), file, EndsFile: false);
+                    yield return new TextPiece(buffer.AsMemory(0, cut).ToArray(), file, EndsDocument: false);
                     buffer.AsSpan(cut, count - cut).CopyTo(buffer);
                     count -= cut;
                     searched = 0;
@@ -144,7 +171,7 @@ public sealed class TextSource
                 }
             }
 
-            yield return new TextPiece(buffer.AsMemory(0, count).ToArray(), file, EndsFile: true);
+            yield return new TextPiece(buffer.AsMemory(0, count).ToArray(), file, EndsDocument: true);
         }
     }
 

@@ -17,7 +17,7 @@ public readonly record struct TokenDatasetProgress(long TextBytes, long TotalTex
 /// (the text files' paths, sizes and times, the tokenizer, the split), so a second run finds them ready.
 /// <para>
 /// Validation takes the last share of the text's characters, cut exactly there, as nanoGPT does: the first ⌊characters × (1 − share)⌋ are
-/// for training. After every document (file) comes the end-of-text token, if the tokenizer has one.
+/// for training. After every document (file, or record of JSON Lines) comes the end-of-text token, if the tokenizer has one.
 /// </para>
 /// </summary>
 public sealed class TokenDataset : IDisposable
@@ -189,7 +189,7 @@ public sealed class TokenDataset : IDisposable
                         var cut = Utf8Text.OffsetOfCharacter(piece.Utf8.Span, trainCharacters);
                         if (cut > 0)
                         {
-                            Start(source, piece with { Utf8 = piece.Utf8[..cut], EndsFile = false }, train, beginsDocument);
+                            Start(source, piece with { Utf8 = piece.Utf8[..cut], EndsDocument = false }, train, beginsDocument);
                         }
 
                         piece = piece with { Utf8 = piece.Utf8[cut..] };
@@ -200,7 +200,7 @@ public sealed class TokenDataset : IDisposable
                 }
 
                 Start(source, piece, writer, beginsDocument);
-                beginsDocument = piece.EndsFile;
+                beginsDocument = piece.EndsDocument;
             }
 
             while (_running.Count > 0)
@@ -240,7 +240,7 @@ public sealed class TokenDataset : IDisposable
                 throw new InvalidDataException($"{source.Files[piece.File].Path}: {e.Message}", e);
             }
 
-            if (piece.EndsFile && tokenizer.EndOfTextId is { } endOfText)
+            if (piece.EndsDocument && tokenizer.EndOfTextId is { } endOfText)
             {
                 ids.Add(endOfText);
             }

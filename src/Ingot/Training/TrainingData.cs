@@ -66,7 +66,7 @@ internal sealed class TrainingData : IDisposable
     public static TrainingData Open(TrainingOptions options, string? checkpoint, ITrainingObserver observer, CancellationToken ct)
     {
         var source = TextSource.Open(options.Data!);
-        var validation = options.EvalData is null ? null : TextSource.Open(options.EvalData);
+        var validation = options.EvalData is null ? TextSource.OpenValidation(options.Data!) : TextSource.Open(options.EvalData);
         var vocabulary = options.VocabSize ?? 8192;
         try
         {

@@ -92,7 +92,7 @@ public class TextSourceTests : FolderTests
             var source = TextSource.Open(Write("a.txt", text), pieceSize: 1000);
             var pieces = source.ReadPieces().ToList();
             Assert.That(pieces, Has.Count.GreaterThan(1));
-            Assert.That(pieces.FindIndex(piece => piece.EndsFile), Is.EqualTo(pieces.Count - 1));
+            Assert.That(pieces.FindIndex(piece => piece.EndsDocument), Is.EqualTo(pieces.Count - 1));
 
             var ids = new List<int>();
             pieces.ForEach(piece => tokenizer.EncodeUtf8(piece.Utf8.Span, ids));

@@ -33,7 +33,7 @@ internal sealed class Batch(int file, long firstRecord, RecordReader reader)
     /// <summary>What rules did, one tally each.</summary>
     public RuleTally[] Tallies { get; } = Cleaner.NewTallies();
 
-    /// <summary>The batch before, whose lines come first.</summary>
+    /// <summary>The batch before, whose lines come first; null once that is done, so that no batch keeps all before it.</summary>
     public Batch? Before { get; set; }
 
     /// <summary>Adds a record.</summary>
@@ -64,6 +64,7 @@ internal sealed class Batch(int file, long firstRecord, RecordReader reader)
     public void SetDone(Exception? problem)
     {
         EndTurn();
+        Before = null;
         if (problem is null)
             _done.SetResult();
         else

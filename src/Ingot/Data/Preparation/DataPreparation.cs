@@ -20,7 +20,7 @@ namespace Ingot.Data.Preparation;
 /// </summary>
 public sealed class DataPreparation : IDisposable
 {
-    private const string ReportFile = "report.json", PageFile = "report.html";
+    internal const string ReportFile = "report.json", PageFile = "report.html";
 
     private readonly PreparationOptions _options;
     private readonly string _output;
@@ -236,9 +236,11 @@ public sealed class DataPreparation : IDisposable
         PreparationOptions options, IReadOnlyList<SourceFile> files, IReadOnlyList<SourceFile> evaluation, RuleSettings settings)
     {
         var output = options.Output!;
-        // What does not change the result does not keep it from going on.
+        // What does not change the result does not keep it from going on. Rules may be written in any case and order.
+        var rules = options.Rules.OrderBy(rule => RuleTable.IndexOf(rule.Key)).ToDictionary(
+            rule => RuleTable.All[RuleTable.IndexOf(rule.Key)].Name, rule => rule.Value);
         var deciding = JsonSerializer.SerializeToElement(
-            options with { OverwriteOutput = false, Threads = 0, MaxMemory = 0, Output = null }, PreparationReport.JsonOptions);
+            options with { Rules = rules, OverwriteOutput = false, Threads = 0, MaxMemory = 0, Output = null }, PreparationReport.JsonOptions);
         var fingerprint = PreparationState.MakeFingerprint(deciding, files, evaluation);
         if (options.OverwriteOutput)
             Clear(output);

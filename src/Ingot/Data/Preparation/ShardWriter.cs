@@ -13,11 +13,15 @@ internal sealed class ShardWriter(string folder, string ending, PreparationRepor
 
     private readonly SortedDictionary<string, (FileStream File, Stream Stream, string Name)> _open = new(StringComparer.Ordinal);
 
-    /// <summary>Whether a name is one of those that are written.</summary>
-    public static bool IsShard(string name) =>
-        Split.Names.Any(split => name.StartsWith(split + "-", StringComparison.Ordinal))
-        && (name.EndsWith(Unfinished, StringComparison.Ordinal) ? name[..^Unfinished.Length] : name) is var shard
-        && (shard.Contains(".jsonl", StringComparison.Ordinal) || shard.Contains(".txt", StringComparison.Ordinal));
+    /// <summary>Whether a file's name is that of a shard, complete or not.</summary>
+    public static bool IsShard(string name)
+    {
+        if (name.EndsWith(Unfinished, StringComparison.Ordinal))
+            name = name[..^Unfinished.Length];
+        return Split.Names.Any(split => name.StartsWith(split + "-", StringComparison.Ordinal))
+            && (name.EndsWith(".jsonl", StringComparison.Ordinal) || name.EndsWith(".jsonl.gz", StringComparison.Ordinal)
+                || name.EndsWith(".txt", StringComparison.Ordinal) || name.EndsWith(".txt.gz", StringComparison.Ordinal));
+    }
 
     /// <summary>Deletes shards that the report does not name.</summary>
     public void RemoveOthers()

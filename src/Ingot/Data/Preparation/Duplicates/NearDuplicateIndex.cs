@@ -28,7 +28,7 @@ internal sealed class NearDuplicateIndex : IDisposable
         _leastEqual = (int)Math.Ceiling((threshold * MinHash.Length) - 1e-9);
         _signatures = signatures;
         _budget = budget;
-        _tables = [.. Enumerable.Range(0, _banding.Bands).Select(_ => new NativeTable<ulong>(1 << 12))];
+        _tables = [.. Enumerable.Range(0, _banding.Bands).Select(_ => budget.Allocate<ulong>(1 << 12))];
     }
 
     /// <summary>The 16 bits that are kept of each value.</summary>
@@ -112,17 +112,14 @@ internal sealed class NearDuplicateIndex : IDisposable
         for (var band = 0; band < _banding.Bands; band++)
         {
             var old = _tables[band];
-            var length = (long)(old.Length * Growth);
-            _budget.Take(length * sizeof(ulong));
-            var grown = new NativeTable<ulong>(length);
+            var grown = _budget.Allocate<ulong>((long)(old.Length * Growth));
             for (var slot = 0L; slot < old.Length; slot++)
             {
                 if (old[slot] != 0)
                     Insert(grown, old[slot]);
             }
 
-            _budget.Return(old.Length * sizeof(ulong));
-            old.Dispose();
+            _budget.Free(old);
             _tables[band] = grown;
         }
     }

@@ -6,6 +6,8 @@ namespace Ingot.Data.Preparation.Readers;
 /// <summary>Comma-separated values (RFC 4180), and values between tabs. Every row has as many columns as the first.</summary>
 internal sealed class CsvReader : RecordReader
 {
+    private const int LongestRow = 1 << 24; // Sep takes no longer ones.
+
     private readonly InputStream _input;
     private readonly LimitedReader _text;
     private readonly SepReader _rows;
@@ -70,10 +72,17 @@ internal sealed class CsvReader : RecordReader
     public override bool Read(out RawRecord record)
     {
         _text.BeginRow();
-        if (!_rows.MoveNext())
+        try
         {
-            record = default;
-            return false;
+            if (!_rows.MoveNext())
+            {
+                record = default;
+                return false;
+            }
+        }
+        catch (NotSupportedException e)
+        {
+            throw LimitedReader.TooLong(File.Path, e);
         }
 
         var row = _rows.Current;
@@ -134,11 +143,12 @@ internal sealed class CsvReader : RecordReader
         {
             var read = reader.Read(buffer);
             _read += read;
-            return _read <= LargestRecord
-                ? read
-                : throw new InvalidDataException(
-                    $"{path}: a row has more than {LargestRecord >> 20} MiB; is there a quote that is not closed? A file with tabs is format tsv.");
+            return _read <= LongestRow ? read : throw TooLong(path, null);
         }
+
+        public static InvalidDataException TooLong(string path, Exception? inner) => new(
+            $"{path}: a row has more than {LongestRow >> 20} million characters; is there a quote that is not closed? If there are tabs "
+            + "between the values, the format is tsv.", inner);
     }
 
     /// <summary>Bytes that are not UTF-8 are read as Windows-1252.</summary>

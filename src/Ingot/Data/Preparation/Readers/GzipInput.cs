@@ -12,7 +12,7 @@ namespace Ingot.Data.Preparation.Readers;
 internal sealed class GzipInput : Stream
 {
     // Deflate packs at most 1032 : 1, and text hardly more than 20 : 1. Far beyond that it is no text.
-    private const long LargestRatio = 250, RatioMattersFrom = 256L << 20;
+    private const long LargestRatio = 250, RatioMattersFrom = 64L << 20;
     private const int TrailerSize = 8;
 
     private readonly Stream _file;

@@ -9,6 +9,8 @@ namespace Ingot.Data.Preparation.Readers;
 /// </summary>
 internal sealed class ParquetFileReader : RecordReader
 {
+    private static readonly Type Text = typeof(ReadOnlyMemory<char>); // What Parquet.Net calls a string.
+
     private readonly ParquetReader _reader;
     private readonly DataField[] _columns;
     private readonly string?[][] _values;
@@ -52,7 +54,7 @@ internal sealed class ParquetFileReader : RecordReader
     public static string[] TextColumns(SourceFile file)
     {
         using var reader = Open(file, new PreparationOptions { TextFields = [] });
-        return [.. reader._reader.Schema.DataFields.Where(field => field.ClrType == typeof(string) && field.MaxRepetitionLevel == 0).Select(NameOf)];
+        return [.. reader._reader.Schema.DataFields.Where(field => field.ClrType == Text && field.MaxRepetitionLevel == 0).Select(NameOf)];
     }
 
     /// <inheritdoc/>
@@ -90,7 +92,7 @@ internal sealed class ParquetFileReader : RecordReader
 
     private static DataField CheckType(string path, DataField field)
     {
-        Type[] readable = [typeof(string), typeof(int), typeof(long), typeof(float), typeof(double), typeof(bool)];
+        Type[] readable = [Text, typeof(int), typeof(long), typeof(float), typeof(double), typeof(bool)];
         return !field.IsArray && field.MaxRepetitionLevel == 0 && readable.Contains(field.ClrType)
             ? field
             : throw new InvalidDataException(
@@ -114,7 +116,7 @@ internal sealed class ParquetFileReader : RecordReader
     private static async Task<string?[]> ReadColumn(ParquetRowGroupReader group, DataField field, int rows)
     {
         var type = field.ClrType;
-        if (type == typeof(string))
+        if (type == Text)
         {
             var texts = new string?[rows];
             await group.ReadAsync(field, texts.AsMemory(), null, CancellationToken.None).ConfigureAwait(false);
