@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using Ingot.Data.Preparation;
 
@@ -9,6 +10,8 @@ namespace Ingot.Reports;
 internal static class PreparationPage
 {
     private const int MostFiles = 200;
+
+    private static readonly JsonSerializerOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The page. It is the same for the same report.</summary>
     public static string Make(PreparationReport report)
@@ -33,7 +36,7 @@ internal static class PreparationPage
         HtmlReport.Table(page, "Languages, guessed", [.. report.Languages.OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key, StringComparer.Ordinal)
             .Select(pair => KeyValuePair.Create(pair.Key, $"{HtmlReport.Number(pair.Value)} ({Share(pair.Value, report.Documents)})"))]);
         HtmlReport.Table(page, "Options", [.. report.Options.EnumerateObject().Where(option => option.Value.ValueKind != JsonValueKind.Null)
-            .Select(option => KeyValuePair.Create(option.Name, option.Value.ToString()))]);
+            .Select(option => KeyValuePair.Create(option.Name, Written(option.Value)))]);
         HtmlReport.Table(page, report.Files.Count > MostFiles ? $"Files: the first {MostFiles}" : "Files", [.. report.Files.Take(MostFiles)
             .Select(file => KeyValuePair.Create(file.Path, $"{HtmlReport.Number(file.Kept)} of {HtmlReport.Number(file.Records)} kept"))]);
         page.Append("</div>\n");
@@ -106,6 +109,10 @@ internal static class PreparationPage
             page.Append("</section>\n");
         }
     }
+
+    // Without the white space that a value read from a file has.
+    private static string Written(JsonElement value) =>
+        value.ValueKind == JsonValueKind.String ? value.GetString()! : JsonSerializer.Serialize(value, Compact);
 
     private static string Share(long part, long whole) =>
         whole == 0 ? "–" : (100.0 * part / whole).ToString("0.0", CultureInfo.InvariantCulture) + " %";

@@ -36,6 +36,9 @@ internal sealed class Batch(int file, long firstRecord, RecordReader reader)
     /// <summary>The batch before, whose lines come first; null once that is done, so that no batch keeps all before it.</summary>
     public Batch? Before { get; set; }
 
+    /// <summary>How many different lines there are with this batch; cleaners are ahead of what is kept.</summary>
+    public long LinesSoFar { get; set; }
+
     /// <summary>Adds a record.</summary>
     public void Add(in RawRecord record)
     {

@@ -115,7 +115,7 @@ public sealed class DataPreparation : IDisposable
             for (; file < batch.File; file++)
                 filesDone += _files[file].Length;
             Keep(batch);
-            (_state.File, _state.Record) = (batch.File, batch.EndRecord);
+            (_state.File, _state.Record, _state.Lines) = (batch.File, batch.EndRecord, batch.LinesSoFar);
             inShard += batch.RecordBytes;
             if (inShard >= (long)_options.ShardSize << 20)
             {
@@ -157,6 +157,7 @@ public sealed class DataPreparation : IDisposable
         {
             batch.WaitForTurn(ct);
             var repeated = documents.ConvertAll(document => _lines.AddAll(document.LineHashes));
+            batch.LinesSoFar = _lines.Count;
             batch.EndTurn();
             for (var i = 0; i < repeated.Count; i++)
                 _cleaner.RemoveRepeatedLines(documents[i], repeated[i], batch.Tallies);
@@ -226,7 +227,7 @@ public sealed class DataPreparation : IDisposable
         _duplicates.FlushToDisk();
         _lines?.FlushToDisk();
         _shards.Complete();
-        (_state.Kept, _state.Lines) = (_duplicates.Count, _lines?.Count ?? 0);
+        _state.Kept = _duplicates.Count;
         _state.Save(_output);
     }
 

@@ -59,12 +59,6 @@ public class CleaningTests
     [TestCase("Fact.[1][23] More[citation needed] [edit] a[i] [2024]", "Fact. More  a[i] [2024]")]
     public void Citations(string text, string clean) => AssertApplied("citations", text, clean);
 
-    [TestCase("e\u0301 A\u030a n\u0303", "é Å ñ")]
-    [TestCase("\u212b \u1100\u1161\u11a8", "Å 각")]
-    [TestCase("\u0065\u0323\u0301 plain “text” 漢字", "ẹ\u0301 plain “text” 漢字")]
-    [TestCase("a\u0301\u0323", "ạ\u0301")] // Marks are put in order first.
-    public void ComposedCharacters(string text, string clean) => AssertApplied("unicode", text, clean);
-
     [TestCase("It ends.", true)]
     [TestCase("He said “no”", true)]
     [TestCase("And then...", false)]
@@ -96,15 +90,14 @@ public class CleaningTests
         var words = new WordList();
         foreach (var (column, language) in new[] { (0, "en"), (1, "fr") })
         {
-            var right = 0;
-            var groups = pairs.Chunk(10).ToList();
-            foreach (var group in groups)
+            // Sentences of three or four words, many of them commands: "Go on in."
+            var guesses = pairs.Chunk(25).Select(group =>
             {
                 words.Read(string.Join('\n', group.Select(pair => pair[column])));
-                right += LanguageGuess.Of(words) == language ? 1 : 0;
-            }
-
-            Assert.That(right, Is.GreaterThan(0.98 * groups.Count), language);
+                return LanguageGuess.Of(words);
+            }).ToList();
+            Assert.That(guesses.Count(guess => guess == language), Is.GreaterThan(0.9 * guesses.Count), language);
+            Assert.That(guesses.Count(guess => guess != language && guess != LanguageGuess.Unknown), Is.LessThan(0.03 * guesses.Count), language);
         }
     }
 

@@ -15,33 +15,77 @@ internal static class LanguageGuess
 
     private static readonly (string Language, string Words)[] LatinWords =
     [
-        ("en", "the of and to in is that it was for on are with as be this have from at by not or his they you an were which their has but we been can will would there more if who one when all my had her she he"),
-        ("de", "der die und das ist nicht ein eine zu den mit von sich auf für dem im auch es an als ich wie werden aus er hat dass sie nach wird bei noch um einen über so war haben nur oder aber vor zur bis mehr durch"),
-        ("fr", "le la les de des et est un une du en que qui dans pour pas sur au plus par ce il ne se sont avec je son mais elle nous vous cette aux être ont été ses leur comme tout fait deux à où"),
-        ("es", "el la los las de que y en un una es por con no se para su al lo como más pero sus le ya o este sí porque esta entre cuando muy sin sobre también me hasta hay donde quien del ha ser fue era"),
-        ("pt", "o a os as de que e do da em um uma para com não por mais dos como mas foi ao ele das à seu sua ou quando muito nos já eu também só pelo pela até isso ela entre depois sem mesmo aos são está"),
-        ("it", "il lo la i gli le di che e è un una per in non con del della si da come più dei al anche ma sono nel alla ha ed o se ci questo delle dal degli su era loro quando ad nella stato essere"),
-        ("nl", "de het een en van ik te dat die in is niet op aan met als voor er maar om zijn hij was naar dan ook bij nog door heeft uit wel zij worden werd deze tot over ze zo wat"),
-        ("sv", "och att det i en som är av på för den med inte till har de ett om men var jag från så kan när vi han man eller hon nu ska sig också efter där vid över alla mycket"),
-        ("da", "og at det i en som er af på for den med ikke til har de et om men var jeg fra så kan når vi han man eller hun nu skal sig også efter hvor ved over alle meget blev"),
-        ("no", "og at det i en som er av på for den med ikke til har de et om men var jeg fra så kan når vi han man eller hun nå skal seg også etter hvor ved over alle mye ble"),
-        ("fi", "ja on ei että se oli hän mutta niin kuin myös joka tai ovat kun olla sen mitä nyt jos minä sitten vain hänen mukaan voi ole tämä siitä ennen ollut vielä"),
-        ("pl", "i w nie na się że z do to jest jak za od po co ale o przez dla ma tak czy był już być może który jego tylko jej są oraz które tym lub ich także ze przy"),
-        ("cs", "a se na je že v to s z do o i jako ale by pro tak podle jsem po co jak byl jeho nebo ve za si od které který jsou už jen být není až při také"),
-        ("sk", "a sa na je že v to s z do o aj ako ale by pre tak podľa som po čo byť jeho alebo vo za si od ktoré ktorý sú už len nie pri tiež bol"),
-        ("hu", "a az és hogy nem is egy ez meg de csak már azt ha volt vagy van mint el még ki minden szerint lesz kell lehet ezt után között amely voltak"),
-        ("ro", "și de la în a cu pe nu este că un o care din mai pentru ce au se sunt sau fi prin dar lui după am fost ale al său această acest"),
-        ("tr", "ve bir bu da de için ile çok olarak daha ne gibi en var kadar olan o ama sonra ben mi ki ya her değil olduğu yok şey iki"),
-        ("id", "yang dan di itu dengan untuk tidak ini dari dalam akan pada juga saya ke karena ada orang mereka bisa sudah atau seperti oleh lebih kami telah adalah"),
+        ("en",
+            "the of and to in is that it was for on are with as be this have from at by not or his they you an were which their "
+            + "has but we been can will would there more if who one when all my had her she he a i me your do does did what how him "
+            + "them so up out about just get go could let no don't i'm it's that's"),
+        ("de",
+            "der die und das ist nicht ein eine zu den mit von sich auf für dem im auch es an als ich wie werden aus er hat dass "
+            + "sie nach wird bei noch um einen über so war haben nur oder aber vor zur bis mehr durch"),
+        ("fr",
+            "le la les de des et est un une du en que qui dans pour pas sur au plus par ce il ne se sont avec je son mais elle "
+            + "nous vous cette aux être ont été ses leur comme tout fait deux à où a j'ai c'est moi tu me te m'a n'est mon ma très "
+            + "bien suis es avez"),
+        ("es",
+            "el la los las de que y en un una es por con no se para su al lo como más pero sus le ya o este sí porque esta entre "
+            + "cuando muy sin sobre también me hasta hay donde quien del ha ser fue era"),
+        ("pt",
+            "o a os as de que e do da em um uma para com não por mais dos como mas foi ao ele das à seu sua ou quando muito nos "
+            + "já eu também só pelo pela até isso ela entre depois sem mesmo aos são está"),
+        ("it",
+            "il lo la i gli le di che e è un una per in non con del della si da come più dei al anche ma sono nel alla ha ed o se "
+            + "ci questo delle dal degli su era loro quando ad nella stato essere"),
+        ("nl",
+            "de het een en van ik te dat die in is niet op aan met als voor er maar om zijn hij was naar dan ook bij nog door "
+            + "heeft uit wel zij worden werd deze tot over ze zo wat"),
+        ("sv",
+            "och att det i en som är av på för den med inte till har de ett om men var jag från så kan när vi han man eller hon "
+            + "nu ska sig också efter där vid över alla mycket"),
+        ("da",
+            "og at det i en som er af på for den med ikke til har de et om men var jeg fra så kan når vi han man eller hun nu "
+            + "skal sig også efter hvor ved over alle meget blev"),
+        ("no",
+            "og at det i en som er av på for den med ikke til har de et om men var jeg fra så kan når vi han man eller hun nå "
+            + "skal seg også etter hvor ved over alle mye ble"),
+        ("fi",
+            "ja on ei että se oli hän mutta niin kuin myös joka tai ovat kun olla sen mitä nyt jos minä sitten vain hänen mukaan "
+            + "voi ole tämä siitä ennen ollut vielä"),
+        ("pl",
+            "i w nie na się że z do to jest jak za od po co ale o przez dla ma tak czy był już być może który jego tylko jej są "
+            + "oraz które tym lub ich także ze przy"),
+        ("cs",
+            "a se na je že v to s z do o i jako ale by pro tak podle jsem po co jak byl jeho nebo ve za si od které který jsou už "
+            + "jen být není až při také"),
+        ("sk",
+            "a sa na je že v to s z do o aj ako ale by pre tak podľa som po čo byť jeho alebo vo za si od ktoré ktorý sú už len "
+            + "nie pri tiež bol"),
+        ("hu",
+            "a az és hogy nem is egy ez meg de csak már azt ha volt vagy van mint el még ki minden szerint lesz kell lehet ezt "
+            + "után között amely voltak"),
+        ("ro",
+            "și de la în a cu pe nu este că un o care din mai pentru ce au se sunt sau fi prin dar lui după am fost ale al său "
+            + "această acest"),
+        ("tr",
+            "ve bir bu da de için ile çok olarak daha ne gibi en var kadar olan o ama sonra ben mi ki ya her değil olduğu yok şey "
+            + "iki"),
+        ("id",
+            "yang dan di itu dengan untuk tidak ini dari dalam akan pada juga saya ke karena ada orang mereka bisa sudah atau "
+            + "seperti oleh lebih kami telah adalah"),
         ("vi", "và của là có không được cho trong một các người với đã này khi những để ra về như cũng tôi từ đến lại sẽ nhiều hơn"),
-        ("ca", "el la els les de que i en un una és per amb no es del al com més però són va ser aquest aquesta també ha dels seva seu on tot"),
+        ("ca",
+            "el la els les de que i en un una és per amb no es del al com més però són va ser aquest aquesta també ha dels seva "
+            + "seu on tot"),
         ("hr", "i je u da se na za su od s kao što ne bi ili to koji ali o iz po sam nije biti kako samo koja koje do prema bio"),
     ];
 
     private static readonly (string Language, string Words)[] CyrillicWords =
     [
-        ("ru", "и в не на что я с он как это по но она к из у за так его то же от бы был для мы вы ты о до только или если когда уже их был есть все"),
-        ("uk", "і в не на що я з він як це та але вона до із у за так його то ж від б був для ми ви ти про або якщо коли вже їх є все й"),
+        ("ru",
+            "и в не на что я с он как это по но она к из у за так его то же от бы был для мы вы ты о до только или если когда уже "
+            + "их был есть все"),
+        ("uk",
+            "і в не на що я з він як це та але вона до із у за так його то ж від б був для ми ви ти про або якщо коли вже їх є "
+            + "все й"),
         ("bg", "и в не на че аз с той как това по но тя към от за така го са ще се да беше за ние вие или ако когато вече си е има"),
         ("sr", "и је у да се на за су од са као што не би или то који али о из по сам није бити како само која које до према био"),
     ];
@@ -126,7 +170,7 @@ internal static class LanguageGuess
         {
             foreach (var word in words.Split(' '))
             {
-                var term = WordList.TermHash(word);
+                var term = WordList.TermHash(word.Replace("'", "", StringComparison.Ordinal));
                 bits[term] = bits.GetValueOrDefault(term) | (1u << language);
             }
 

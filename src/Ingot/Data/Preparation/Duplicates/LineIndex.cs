@@ -8,6 +8,7 @@ internal sealed class LineIndex : IDisposable
     private readonly HashIndex<ulong> _lines;
     private readonly FileStream _file;
     private readonly byte[] _item = new byte[sizeof(ulong)];
+    private readonly Lock _turn = new(); // Cleaners add, one after the other, while what they added before is made durable.
 
     /// <summary>Opens the file with so many hashes; what lies behind them goes.</summary>
     public LineIndex(string path, long count, MemoryBudget budget)
@@ -37,6 +38,7 @@ internal sealed class LineIndex : IDisposable
     /// <summary>Says which of a document's lines stood before, in it or in others; zeros did not.</summary>
     public bool[] AddAll(ReadOnlySpan<ulong> hashes)
     {
+        using var turn = _turn.EnterScope();
         var repeated = new bool[hashes.Length];
         for (var i = 0; i < hashes.Length; i++)
         {
@@ -53,7 +55,11 @@ internal sealed class LineIndex : IDisposable
     }
 
     /// <summary>Makes the file durable.</summary>
-    public void FlushToDisk() => _file.Flush(flushToDisk: true);
+    public void FlushToDisk()
+    {
+        using var turn = _turn.EnterScope();
+        _file.Flush(flushToDisk: true);
+    }
 
     /// <inheritdoc/>
     public void Dispose()
