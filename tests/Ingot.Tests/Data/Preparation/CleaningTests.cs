@@ -59,6 +59,12 @@ public class CleaningTests
     [TestCase("Fact.[1][23] More[citation needed] [edit] a[i] [2024]", "Fact. More  a[i] [2024]")]
     public void Citations(string text, string clean) => AssertApplied("citations", text, clean);
 
+    [TestCase("e\u0301 A\u030a n\u0303", "é Å ñ")]
+    [TestCase("\u212b \u1100\u1161\u11a8", "Å 각")]
+    [TestCase("\u0065\u0323\u0301 plain “text” 漢字", "ẹ\u0301 plain “text” 漢字")]
+    [TestCase("a\u0301\u0323", "ạ\u0301")] // Marks are put in order first.
+    public void ComposedCharacters(string text, string clean) => AssertApplied("unicode", text, clean);
+
     [TestCase("It ends.", true)]
     [TestCase("He said “no”", true)]
     [TestCase("And then...", false)]

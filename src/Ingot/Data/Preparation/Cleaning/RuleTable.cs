@@ -21,6 +21,7 @@ public static class RuleTable
         Repair("mojibake", "UTF-8 that was read as Windows-1252: Ã© becomes é", Mojibake.Repair),
         Repair("htmlTags", "tags of HTML; scripts, styles and comments with their content", Html.RemoveTags),
         Repair("htmlEntities", "entities of HTML: &amp; becomes &", Html.DecodeEntities),
+        Repair("unicode", "characters composed as Unicode's form NFC has them", UnicodeForm.Compose, source: "UAX #15"),
         Repair("controlCharacters", "control and invisible characters go, all line ends become LF", ControlCharacters.Clean),
         Repair("citations", "footnote marks: [1], [edit], [citation needed]", Lines.RemoveCitations, inText: false, source: C4),
         Mask("emails", "e-mail addresses become <EMAIL>", Masks.Emails),
