@@ -4,7 +4,8 @@ using Spectre.Console;
 
 namespace Ingot.Trainer;
 
-/// <summary>Shows a preparation: a bar that moves in a terminal; elsewhere a line now and then. At the end a table of what rules did.</summary>
+/// <summary>Shows a preparation: a bar that moves in a terminal; elsewhere a line now and then. At the end a table of what rules
+/// did.</summary>
 internal sealed class PreparationView : IProgress<PreparationProgress>, IDisposable
 {
     private static readonly TimeSpan LineEvery = TimeSpan.FromSeconds(10), BarEvery = TimeSpan.FromSeconds(0.1);

@@ -6,7 +6,8 @@ using Ingot.Data.Preparation;
 
 namespace Ingot.Reports;
 
-/// <summary>A preparation of data on one page: what came in and what is left, what each rule did, with examples, and how long documents are.</summary>
+/// <summary>A preparation of data on one page: what came in and what is left, what each rule did, with examples, and how long documents
+/// are.</summary>
 internal static class PreparationPage
 {
     private const int MostFiles = 200;

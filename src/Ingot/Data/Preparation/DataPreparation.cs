@@ -14,8 +14,10 @@ using Ingot.Training;
 namespace Ingot.Data.Preparation;
 
 /// <summary>
-/// Makes training text of raw files: reads records, repairs and judges them by the rules of <see cref="RuleTable"/>, leaves out what repeats,
-/// and writes shards for training, validation and test, with report.json and report.html. The result depends on input and options alone, not
+/// Makes training text of raw files: reads records, repairs and judges them by the rules of <see cref="RuleTable"/>, leaves out what
+/// repeats,
+/// and writes shards for training, validation and test, with report.json and report.html. The result depends on input and options alone,
+/// not
 /// on threads, interruptions or the machine.
 /// </summary>
 public sealed class DataPreparation : IDisposable
@@ -74,7 +76,8 @@ public sealed class DataPreparation : IDisposable
     /// <exception cref="TrainingOptionsException">The options cannot be used.</exception>
     /// <exception cref="InvalidDataException">A file or record is damaged, or lacks a field; the message names file and line.</exception>
     /// <exception cref="InsufficientMemoryException">The search for duplicates needs more memory than it may take.</exception>
-    /// <exception cref="IOException">A file cannot be read or written, the disk is full, or the output folder holds something else.</exception>
+    /// <exception cref="IOException">A file cannot be read or written, the disk is full, or the output folder holds something
+    /// else.</exception>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static PreparationReport Run(
         PreparationOptions options, IProgress<PreparationProgress>? progress = null, CancellationToken ct = default)

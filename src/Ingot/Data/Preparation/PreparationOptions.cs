@@ -85,7 +85,8 @@ public sealed record PreparationOptions
     /// <summary>What the input is.</summary>
     public InputFormat Format { get; set; } = InputFormat.Auto;
 
-    /// <summary>Fields that make up the text, in this order; "a.b" is the field b of the object a. Without a header, columns are called column1, column2, …</summary>
+    /// <summary>Fields that make up the text, in this order; "a.b" is the field b of the object a. Without a header, columns are called
+    /// column1, column2, …</summary>
     public IReadOnlyList<string> TextFields { get; set; } = ["text"];
 
     /// <summary>Fields that are kept beside the text.</summary>
@@ -109,7 +110,8 @@ public sealed record PreparationOptions
     /// <summary>Whether the first row of CSV and TSV names the columns.</summary>
     public bool Header { get; set; } = true;
 
-    /// <summary>The set of rules to begin with: text repairs and removes duplicates, web also applies the rules of Gopher and C4, none does nothing.</summary>
+    /// <summary>The set of rules to begin with: text repairs and removes duplicates, web also applies the rules of Gopher and C4, none
+    /// does nothing.</summary>
     public RuleSet RuleSet { get; set; } = RuleSet.Text;
 
     /// <summary>Changes of the set: name=off, name=on or name=limit. `ingot data rules` lists them.</summary>

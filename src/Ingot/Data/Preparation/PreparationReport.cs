@@ -59,7 +59,8 @@ public sealed class SplitReport
     /// <summary>Tokens (or words) of the longest document.</summary>
     public long Longest { get; set; }
 
-    /// <summary>Documents by length in tokens, or in words without a tokenizer: item i counts lengths from 2^i on and below 2^(i+1).</summary>
+    /// <summary>Documents by length in tokens, or in words without a tokenizer: item i counts lengths from 2^i on and below
+    /// 2^(i+1).</summary>
     public List<long> Lengths { get; init; } = [];
 
     /// <summary>Files that were written.</summary>
@@ -82,7 +83,8 @@ public sealed class SplitReport
     }
 }
 
-/// <summary>What a preparation read, removed, changed and wrote: report.json. It depends on input and options alone, not on the machine.</summary>
+/// <summary>What a preparation read, removed, changed and wrote: report.json. It depends on input and options alone, not on the
+/// machine.</summary>
 public sealed class PreparationReport
 {
     internal static readonly JsonSerializerOptions JsonOptions = new()

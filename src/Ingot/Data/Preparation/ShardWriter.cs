@@ -4,7 +4,8 @@ using Ingot.Checkpoints;
 namespace Ingot.Data.Preparation;
 
 /// <summary>
-/// Writes shards: train-00000.jsonl, validation-00000.jsonl and so on, each beside its name until <see cref="Complete"/> renames all that are
+/// Writes shards: train-00000.jsonl, validation-00000.jsonl and so on, each beside its name until <see cref="Complete"/> renames all that
+/// are
 /// open. What was not completed goes.
 /// </summary>
 internal sealed class ShardWriter(string folder, string ending, PreparationReport report) : IDisposable

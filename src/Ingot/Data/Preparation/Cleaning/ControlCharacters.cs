@@ -4,7 +4,8 @@ using System.Text;
 namespace Ingot.Data.Preparation.Cleaning;
 
 /// <summary>
-/// One kind of line end, and nothing invisible: CR LF, CR, form feeds and Unicode's separators become LF; other control characters (C0, C1),
+/// One kind of line end, and nothing invisible: CR LF, CR, form feeds and Unicode's separators become LF; other control characters (C0,
+/// C1),
 /// soft hyphens, zero-width spaces, byte-order marks, direction marks and non-characters go. Tabs stay, and so do the joiners U+200C and
 /// U+200D, which scripts and emoji need.
 /// </summary>

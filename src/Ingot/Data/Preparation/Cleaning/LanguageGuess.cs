@@ -2,7 +2,8 @@ namespace Ingot.Data.Preparation.Cleaning;
 
 /// <summary>
 /// Guesses a text's language: by its script where one language alone has it, else by how many of its words are among the commonest small
-/// words of each language. Good from about twenty words on; shorter texts and mixed ones are often "und", undetermined. Codes are ISO 639-1.
+/// words of each language. Good from about twenty words on; shorter texts and mixed ones are often "und", undetermined. Codes are ISO
+/// 639-1.
 /// </summary>
 internal static class LanguageGuess
 {

@@ -2,7 +2,8 @@ using System.Buffers;
 
 namespace Ingot.Data.Preparation.Cleaning;
 
-/// <summary>Measures of a document that the rules of Gopher (Rae et al. 2021, A1.1) and C4 (Raffel et al. 2020, 2.2) set limits to.</summary>
+/// <summary>Measures of a document that the rules of Gopher (Rae et al. 2021, A1.1) and C4 (Raffel et al. 2020, 2.2) set limits
+/// to.</summary>
 internal static class Quality
 {
     private static readonly ulong[] StopWordTerms =

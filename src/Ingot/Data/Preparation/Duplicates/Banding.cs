@@ -14,7 +14,8 @@ internal readonly record struct Banding(int Bands, int Rows)
     // What is compared by mistake is found out by the signatures; what is not compared is lost.
     private const double LeastRecall = 0.9;
 
-    /// <summary>The longest bands, and so the fewest comparisons and the least memory, that find nine in ten pairs at the threshold itself.</summary>
+    /// <summary>The longest bands, and so the fewest comparisons and the least memory, that find nine in ten pairs at the threshold
+    /// itself.</summary>
     public static Banding For(double threshold)
     {
         for (var rows = MinHash.Length; rows > 1; rows--)

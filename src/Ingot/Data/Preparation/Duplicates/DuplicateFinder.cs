@@ -3,7 +3,8 @@ using Ingot.Data.Preparation.Cleaning;
 namespace Ingot.Data.Preparation.Duplicates;
 
 /// <summary>
-/// Finds documents that repeat an earlier one, exactly or nearly. Only documents that are kept are compared with, so that the result depends
+/// Finds documents that repeat an earlier one, exactly or nearly. Only documents that are kept are compared with, so that the result
+/// depends
 /// on the order of the input alone.
 /// </summary>
 internal sealed class DuplicateFinder : IDisposable

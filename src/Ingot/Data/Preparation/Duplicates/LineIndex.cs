@@ -2,7 +2,8 @@ using System.Buffers.Binary;
 
 namespace Ingot.Data.Preparation.Duplicates;
 
-/// <summary>The hashes of all lines so far: a set, and a file of what was added, from which the set is built again after an interruption.</summary>
+/// <summary>The hashes of all lines so far: a set, and a file of what was added, from which the set is built again after an
+/// interruption.</summary>
 internal sealed class LineIndex : IDisposable
 {
     private readonly HashIndex<ulong> _lines;

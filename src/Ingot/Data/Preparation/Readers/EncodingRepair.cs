@@ -5,7 +5,8 @@ namespace Ingot.Data.Preparation.Readers;
 
 /// <summary>
 /// Bytes to text, whatever encoding they are in: UTF-8; UTF-16 by its mark or by its zeros; and where neither fits, Windows-1252 (which
-/// Latin-1 is a part of, as the Encoding Standard of WHATWG has it). A text that is mostly UTF-8 gets U+FFFD in place of bytes that are not.
+/// Latin-1 is a part of, as the Encoding Standard of WHATWG has it). A text that is mostly UTF-8 gets U+FFFD in place of bytes that are
+/// not.
 /// </summary>
 internal static class EncodingRepair
 {

@@ -3,7 +3,8 @@ using Microsoft.Extensions.FileSystemGlobbing.Abstractions;
 
 namespace Ingot.Data.Preparation.Readers;
 
-/// <summary>Finds the files that inputs name: files, folders, patterns. Each file once, those of an input in the ordinal order of their paths.</summary>
+/// <summary>Finds the files that inputs name: files, folders, patterns. Each file once, those of an input in the ordinal order of their
+/// paths.</summary>
 internal static class InputFiles
 {
     /// <summary>Finds them. Of folders and patterns, hidden and empty files are passed over.</summary>

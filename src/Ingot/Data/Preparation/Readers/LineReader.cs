@@ -13,7 +13,8 @@ internal sealed class LineReader(InputStream input, string path)
     /// <summary>Number of the line that was read last, from 1.</summary>
     public long Line => _line;
 
-    /// <summary>Reads the next line, without LF, CR LF or the lone CR of a Macintosh of old; false at the end. Valid until the next call.</summary>
+    /// <summary>Reads the next line, without LF, CR LF or the lone CR of a Macintosh of old; false at the end. Valid until the next
+    /// call.</summary>
     public bool Read(out ReadOnlySpan<byte> line)
     {
         var searched = 0;
