@@ -1,3 +1,4 @@
+using Ingot.Data;
 using Ingot.Training;
 using Spectre.Console;
 
@@ -22,6 +23,8 @@ internal abstract class ConsoleView : ITrainingObserver, IDisposable
             static bool Asked(string variable) => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable));
         }
     }
+
+    public abstract void OnData(DataReport data);
 
     public abstract void OnStart(TrainingStart start);
 
@@ -60,11 +63,28 @@ internal abstract class ConsoleView : ITrainingObserver, IDisposable
     internal static string Evaluation(EvaluationReport evaluation, string separator)
     {
         var bits = evaluation.BitsPerByte is { } value ? $"{separator}{value:0.000} bits/byte" : "";
-        return $"validation loss {Loss(evaluation.Loss)}{bits}{(evaluation.IsBest ? separator + "best" : "")}";
+        var sources = evaluation.Sources.Count > 1
+            ? string.Concat(evaluation.Sources.Select(source => $"{separator}{Path.GetFileName(source.Name)} {Loss(source.Loss)}"))
+            : "";
+        return $"validation loss {Loss(evaluation.Loss)}{bits}{(evaluation.IsBest ? separator + "best" : "")}{sources}";
     }
 
     internal static string Checkpoint(CheckpointReport checkpoint) =>
         $"checkpoint {checkpoint.Path} ({Text.Bytes(checkpoint.Bytes)} in {checkpoint.Duration.TotalSeconds:0.00} s)";
+
+    /// <summary>What there is to train on, a line each.</summary>
+    internal static IEnumerable<string> Sources(DataReport data) => data.Sources.Select(source =>
+        $"data {source.Name}: {source.Contents}" + (data.Sources.Count > 1 ? $", drawn {source.Share:0.0 %}" : ""));
+
+    /// <summary>The words above an example.</summary>
+    internal static string Describe(ExamplePreview example) =>
+        $"the beginning as the model sees it, {example.Tokens:#,0} tokens"
+        + (example.LearnedTokens < example.Tokens ? $", {example.LearnedTokens:#,0} of them learnt; ⟦what stands here⟧ is only read:" : ":");
+
+    /// <summary>An example with what is only read between brackets.</summary>
+    internal static string Marked(ExamplePreview example) =>
+        Harmless(string.Concat(example.Pieces.Select(piece => piece.Learned ? piece.Text : $"⟦{piece.Text}⟧")))
+        + (example.OmittedTokens > 0 ? $" … ({example.OmittedTokens:#,0} tokens more)" : "");
 
     internal static string Start(TrainingStart start, string separator)
     {

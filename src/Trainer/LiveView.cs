@@ -33,6 +33,14 @@ internal sealed class LiveView : ConsoleView
 
     public LiveView(IAnsiConsole console) => _console = console;
 
+    public override void OnData(DataReport data)
+    {
+        foreach (var line in Sources(data))
+            Keep(new Markup(Markup.Escape(line)));
+        Keep(new Markup($"[grey]{Markup.Escape(Describe(data.Example))}[/]"));
+        Keep(new Padder(new Markup(Markup.Escape(Marked(data.Example))), new Padding(4, 0, 0, 0)));
+    }
+
     public override void OnStart(TrainingStart start)
     {
         // The panel hides the cursor. Whatever ends the process after this, a second Ctrl-C above all, must find it shown.

@@ -9,6 +9,14 @@ internal sealed class PlainView(TextWriter output) : ConsoleView
 
     private long _totalSteps;
 
+    public override void OnData(DataReport data)
+    {
+        foreach (var line in Sources(data))
+            Write(line);
+        Write(Describe(data.Example));
+        WriteIndented(Marked(data.Example));
+    }
+
     public override void OnStart(TrainingStart start)
     {
         _totalSteps = start.TotalSteps;
@@ -30,9 +38,7 @@ internal sealed class PlainView(TextWriter output) : ConsoleView
     public override void OnSample(SampleReport sample)
     {
         Write(Step(sample.Step, _totalSteps), "sample:");
-        foreach (var line in Harmless(sample.Prompt + sample.Text).Split('\n'))
-            output.WriteLine($"    {line}");
-        output.Flush();
+        WriteIndented(Harmless(sample.Prompt + sample.Text));
     }
 
     public override void OnCheckpoint(CheckpointReport checkpoint) => Write(Step(checkpoint.Step, _totalSteps), Checkpoint(checkpoint));
@@ -48,6 +54,13 @@ internal sealed class PlainView(TextWriter output) : ConsoleView
     }
 
     public override void Dispose() => output.Flush();
+
+    private void WriteIndented(string text)
+    {
+        foreach (var line in text.Split('\n'))
+            output.WriteLine($"    {line}");
+        output.Flush();
+    }
 
     /// <summary>Writes the parts that are not empty as one line, in one call: notices come from other threads.</summary>
     private void Write(params string[] parts)

@@ -41,8 +41,8 @@ internal sealed class RecipeOptions
         {
             var option = new Option<string[]>("--" + key.Name)
             {
-                Arity = key.IsFlag ? ArgumentArity.ZeroOrOne : key.IsList || key.IsMap ? ArgumentArity.OneOrMore : ArgumentArity.ExactlyOne,
-                AllowMultipleArgumentsPerToken = key.IsList || key.IsMap,
+                Arity = key.IsFlag ? ArgumentArity.ZeroOrOne : TakesMany(key) ? ArgumentArity.OneOrMore : ArgumentArity.ExactlyOne,
+                AllowMultipleArgumentsPerToken = TakesMany(key),
                 Hidden = true,
                 CustomParser = argument => [.. argument.Tokens.Select(token => token.Value)],
             };
@@ -50,6 +50,8 @@ internal sealed class RecipeOptions
             command.Add(option);
         }
     }
+
+    private static bool TakesMany(OptionKey key) => key.IsList || key.IsMap || key.IsData;
 
     /// <summary>The options that were given, as a layer of configuration.</summary>
     /// <exception cref="TrainingOptionsException">An option that takes name=value has something else.</exception>
@@ -68,7 +70,7 @@ internal sealed class RecipeOptions
             {
                 values.AddRange(tokens.Select(token => ReadPair(key, token.Value)));
             }
-            else if (key.IsList)
+            else if (key.IsList || key.IsData)
             {
                 values.AddRange(tokens.Select((token, i) => KeyValuePair.Create($"{key.Name}:{i}", (string?)token.Value)));
             }

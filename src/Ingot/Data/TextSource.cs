@@ -11,8 +11,8 @@ namespace Ingot.Data;
 /// <param name="LastWriteTimeUtc">When it was last written.</param>
 public sealed record TextFile(string Path, long Length, DateTime LastWriteTimeUtc);
 
-/// <summary>A piece of a file's text.</summary>
-/// <param name="Utf8">Whole characters. Two pieces of one file meet where no pre-token of GPT-2 is cut.</param>
+/// <summary>A piece of a document.</summary>
+/// <param name="Utf8">Whole characters. Two pieces of one document meet where no pre-token of GPT-2 is cut.</param>
 /// <param name="File">The file's place in <see cref="TextSource.Files"/>.</param>
 /// <param name="EndsDocument">Whether this is a document's last piece.</param>
 public readonly record struct TextPiece(ReadOnlyMemory<byte> Utf8, int File, bool EndsDocument);
@@ -23,7 +23,8 @@ public readonly record struct TextPiece(ReadOnlyMemory<byte> Utf8, int File, boo
 public readonly record struct TextStatistics(long Bytes, long Characters);
 
 /// <summary>
-/// UTF-8 text in a file, or in all text files of a folder and its subfolders, in the ordinal order of their paths; each is a document.
+/// UTF-8 text in a file, or in all text files of a folder and its subfolders, in the ordinal order of their paths; each is a document, and
+/// so is each line of JSON Lines (.jsonl), whose "text" it is.
 /// Files that gzip packed (as one member) are unpacked on the way, whatever their names. A byte-order mark is dropped and CRLF becomes LF.
 /// Text is read in pieces of about a megabyte, never whole, and anything that is not UTF-8 is an error that names file and place.
 /// Of JSON Lines (.jsonl, .ndjson) each record is a document: its field "text".

@@ -130,7 +130,7 @@ public sealed class TokenDataset : IDisposable
     private static string Key(TextSource source, Tokenizer tokenizer, double validationFraction, TextSource? validationSource)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"tokens 1\n{tokenizer.Fingerprint}\n{validationFraction:R}\n"));
+        hash.AppendData(Encoding.UTF8.GetBytes($"tokens 2\n{tokenizer.Fingerprint}\n{validationFraction:R}\n"));
         source.AppendTo(hash);
         hash.AppendData("validation\n"u8);
         validationSource?.AppendTo(hash);

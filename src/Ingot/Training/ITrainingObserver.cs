@@ -1,3 +1,5 @@
+using Ingot.Data;
+
 namespace Ingot.Training;
 
 /// <summary>
@@ -7,6 +9,12 @@ namespace Ingot.Training;
 /// </summary>
 public interface ITrainingObserver
 {
+    /// <summary>Called once, when the data is tokens and rows, before <see cref="OnStart"/>.</summary>
+    /// <param name="data">What is trained on, and one example of it.</param>
+    void OnData(DataReport data)
+    {
+    }
+
     /// <summary>Called once, when the model is built and step <see cref="TrainingStart.FirstStep"/> is about to begin.</summary>
     /// <param name="start">What is trained, on what and how far.</param>
     void OnStart(TrainingStart start)
@@ -51,6 +59,17 @@ public interface ITrainingObserver
     {
     }
 }
+
+/// <summary>What a run trains on.</summary>
+/// <param name="Sources">Its sources, in the order of the options.</param>
+/// <param name="Example">The first example of the first source, or the beginning of its text, as the model will see it.</param>
+public sealed record DataReport(IReadOnlyList<DataSourceReport> Sources, ExamplePreview Example);
+
+/// <summary>A source of data.</summary>
+/// <param name="Name">Its path.</param>
+/// <param name="Contents">What it holds in words and numbers, for example "12 examples, 340 tokens".</param>
+/// <param name="Share">Share of the rows that are drawn from it, 0 to 1.</param>
+public sealed record DataSourceReport(string Name, string Contents, double Share);
 
 /// <summary>What a run is about to do.</summary>
 /// <param name="RunName">Name of the run: the last part of its directory.</param>
@@ -107,7 +126,17 @@ public readonly record struct StepReport(
 /// <param name="Loss">Mean cross-entropy in nats per target token.</param>
 /// <param name="BitsPerByte">Cross-entropy in bits per byte of text, which does not depend on the tokenizer; null when unknown.</param>
 /// <param name="IsBest">True when no earlier evaluation of the run had a lower loss.</param>
-public sealed record EvaluationReport(long Step, double Loss, double? BitsPerByte, bool IsBest);
+public sealed record EvaluationReport(long Step, double Loss, double? BitsPerByte, bool IsBest)
+{
+    /// <summary>The loss on each source of validation data.</summary>
+    public IReadOnlyList<SourceLoss> Sources { get; init; } = [];
+}
+
+/// <summary>A model's loss on one source of data.</summary>
+/// <param name="Name">The source: its path.</param>
+/// <param name="Loss">Mean cross-entropy in nats per target token.</param>
+/// <param name="Targets">Tokens that were predicted.</param>
+public sealed record SourceLoss(string Name, double Loss, long Targets);
 
 /// <summary>Text written by the model while it trains.</summary>
 /// <param name="Step">Step after which it was written.</param>

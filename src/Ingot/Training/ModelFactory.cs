@@ -1,17 +1,26 @@
 using Ingot.Adapters;
+using Ingot.Checkpoints;
 using Ingot.Models;
 using Ingot.Models.Gpt2;
 using Ingot.Models.Llama;
 
 namespace Ingot.Training;
 
-/// <summary>Makes the model that <see cref="TrainingOptions"/> describe: a preset or a family, with sizes set one by one.</summary>
+/// <summary>
+/// Makes the model that <see cref="TrainingOptions"/> describe: a preset or a family with sizes set one by one, or that of a folder.
+/// </summary>
 public static class ModelFactory
 {
     /// <summary>The model for a vocabulary; its context is <see cref="TrainingOptions.MaxPositionEmbeddings"/> or the sequence length.</summary>
-    /// <exception cref="ArgumentException">The sizes do not fit together, or a setting does not belong to the family.</exception>
+    /// <exception cref="ArgumentException">
+    /// The sizes do not fit together, a setting does not belong to the family, or it contradicts the model's folder.
+    /// </exception>
+    /// <exception cref="IOException">The model's folder is not there or holds no model.</exception>
+    /// <exception cref="InvalidDataException">The config.json of the model's folder is wrong.</exception>
     public static ModelConfig Create(TrainingOptions options, int vocabularySize, int? endOfText)
     {
+        if (BaseModel.IsFolder(options.Model))
+            return BaseModel.Continue(ModelFiles.LoadConfig(ModelFolder.Find(options.Model)), options, options.Model);
         var preset = Presets.Find(options.Model);
         ModelConfig config = (preset, options.Model.ToUpperInvariant()) switch
         {
@@ -21,8 +30,8 @@ public static class ModelFactory
             (_, "LLAMA") => Apply(Family(LlamaFlavor.Llama, options), options, vocabularySize, endOfText),
             (_, "QWEN2") => Apply(Family(LlamaFlavor.Qwen2, options), options, vocabularySize, endOfText),
             (_, "QWEN3") => Apply(Family(LlamaFlavor.Qwen3, options), options, vocabularySize, endOfText),
-            _ => throw new ArgumentException($"model '{options.Model}' is not known; known are the families gpt2, llama, qwen2, qwen3 "
-                + $"and the presets {string.Join(", ", Presets.Names)}"),
+            _ => throw new ArgumentException($"model '{options.Model}' is not known; known are the families gpt2, llama, qwen2, qwen3, "
+                + $"the presets {string.Join(", ", Presets.Names)}, and folders of models"),
         };
         config.Validate();
         return config;

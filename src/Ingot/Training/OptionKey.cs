@@ -19,7 +19,7 @@ public sealed class OptionKey
     {
         _property = property;
         _type = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType;
-        _isNullable = _type != property.PropertyType || _type == typeof(string);
+        _isNullable = _type != property.PropertyType || _type == typeof(string) || _type == typeof(TrainingSources);
         Name = JsonNamingPolicy.CamelCase.ConvertName(property.Name);
     }
 
@@ -38,6 +38,9 @@ public sealed class OptionKey
     /// <summary>Whether it holds a list of texts.</summary>
     public bool IsList => _type == typeof(IReadOnlyList<string>);
 
+    /// <summary>Whether it names data: a path, or a list of paths with weights.</summary>
+    public bool IsData => _type == typeof(TrainingSources);
+
     /// <summary>Whether it maps names to texts.</summary>
     public bool IsMap => _type == typeof(IReadOnlyDictionary<string, string>);
 
@@ -48,6 +51,7 @@ public sealed class OptionKey
         : _type == typeof(double) ? "a number"
         : IsFlag ? "true or false"
         : IsList ? "a list of texts"
+        : IsData ? "a path, or a list of paths, PATH:WEIGHT or objects with path and weight"
         : IsMap ? "an object of texts"
         : "a text";
 
@@ -77,6 +81,11 @@ public sealed class OptionKey
     internal string? Read(IConfigurationSection section, object options)
     {
         IConfigurationSection[] children = [.. section.GetChildren()];
+        if (IsData)
+        {
+            return ReadData(section, children, options);
+        }
+
         if (IsList || IsMap)
         {
             return ReadMany(section, children, options);
@@ -133,6 +142,25 @@ public sealed class OptionKey
                 break;
             case string text:
                 writer.WriteStringValue(text);
+                break;
+            case TrainingSources { Count: 1 } data when data[0].Weight is null:
+                writer.WriteStringValue(data[0].Path);
+                break;
+            case TrainingSources data:
+                writer.WriteStartArray();
+                foreach (TrainingSource source in data)
+                {
+                    writer.WriteStartObject();
+                    writer.WriteString("path", source.Path);
+                    if (source.Weight is { } weight)
+                    {
+                        writer.WriteNumber("weight", weight);
+                    }
+
+                    writer.WriteEndObject();
+                }
+
+                writer.WriteEndArray();
                 break;
             case IReadOnlyList<string> list:
                 writer.WriteStartArray();
@@ -196,6 +224,40 @@ public sealed class OptionKey
         return _type == typeof(int)
             ? whole is >= int.MinValue and <= int.MaxValue ? (int)whole : null
             : whole is >= long.MinValue and <= long.MaxValue ? (long)whole : null;
+    }
+
+    private string? ReadData(IConfigurationSection section, IConfigurationSection[] children, object options)
+    {
+        if (children.Length == 0)
+        {
+            _property.SetValue(options, (TrainingSources?)section.Value);
+            return null;
+        }
+
+        var sources = new List<TrainingSource>();
+        foreach (IConfigurationSection child in children)
+        {
+            IConfigurationSection[] fields = [.. child.GetChildren()];
+            if (fields.Length == 0 && child.Value is { } text)
+            {
+                sources.Add(TrainingSource.Parse(text));
+                continue;
+            }
+
+            string? path = child["path"];
+            double number = 0;
+            if (path is null
+                || fields.FirstOrDefault(field => field.Key.ToLowerInvariant() is not ("path" or "weight")) is not null
+                || (child["weight"] is { } weight && !double.TryParse(weight, NumberStyles.Float, CultureInfo.InvariantCulture, out number)))
+            {
+                return $"holds an entry that is no text and no {{\"path\": \"…\", \"weight\": 0.5}}, but must be {Accepts}";
+            }
+
+            sources.Add(new TrainingSource(path, child["weight"] is null ? null : number));
+        }
+
+        _property.SetValue(options, TrainingSources.Create([.. sources]));
+        return null;
     }
 
     private string? ReadMany(IConfigurationSection section, IConfigurationSection[] children, object options)

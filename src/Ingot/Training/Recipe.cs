@@ -40,9 +40,12 @@ public static class Recipe
         return options with
         {
             RunName = options.RunName ?? (path is null ? null : Path.GetFileNameWithoutExtension(path)),
-            Data = Absolute(options.Data),
+            Model = Directory.Exists(options.Model) ? Path.GetFullPath(options.Model) : options.Model,
+            Data = options.Data is { } data
+                ? TrainingSources.Create([.. data.Select(source => source with { Path = Path.GetFullPath(source.Path) })])
+                : null,
             EvalData = Absolute(options.EvalData),
-            Tokenizer = options.Tokenizer is "bpe" or "char" ? options.Tokenizer : Absolute(options.Tokenizer)!,
+            Tokenizer = options.Tokenizer is "bpe" or "char" ? options.Tokenizer : Absolute(options.Tokenizer),
         };
 
         static string? Absolute(string? path) => path is null ? null : Path.GetFullPath(path);

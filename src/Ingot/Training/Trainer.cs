@@ -18,6 +18,9 @@ public enum StopReason
     /// <summary>The validation loss reached its target.</summary>
     TargetLoss,
 
+    /// <summary>The validation loss has not become better for as many evaluations as were allowed.</summary>
+    EarlyStopping,
+
     /// <summary>The time is up.</summary>
     TimeLimit,
 
@@ -31,7 +34,9 @@ public enum StopReason
 /// <param name="Steps">Steps done.</param>
 /// <param name="Loss">Latest training loss.</param>
 /// <param name="EvalLoss">Latest validation loss.</param>
-/// <param name="ModelDirectory">Folder of the trained model: the latest checkpoint.</param>
+/// <param name="ModelDirectory">
+/// Folder of the trained model: the latest checkpoint or, with <see cref="TrainingOptions.LoadBestModelAtEnd"/>, the best.
+/// </param>
 public sealed record TrainingResult(
     string RunDirectory, StopReason Reason, long Steps, double Loss, double? EvalLoss, string ModelDirectory);
 
@@ -90,31 +95,38 @@ public sealed class Trainer : IDisposable
             _latestCheckpoint = from?.Path;
             _savedAt = from?.Step ?? -1;
 
-            // Text → tokenizer → token files.
+            // Data → tokenizer → tokens.
             _data = TrainingData.Open(options, from?.Path, observer, ct);
 
-            // Model → plan → parameters → programs.
-            _model = ModelFactory.Create(options, _data.Tokenizer.VocabularySize, _data.Tokenizer.EndOfTextId);
-            var length = options.SequenceLength ?? _model.MaxPositions;
+            // Model → rows → plan → parameters → programs.
+            using var start = StartingPoint.Find(options, from?.Path, _data.Tokenizer, observer);
+            _model = start.Model;
+            var length = options.SequenceLength ?? options.MaxLength ?? _model.MaxPositions;
             if (length > _model.MaxPositions)
             {
                 throw new ArgumentException(
                     $"sequenceLength {length} is longer than the model's {_model.MaxPositions} positions (maxPositionEmbeddings)");
             }
 
-            _data.RequireLength(length);
-            var plan = TrainingPlan.Make(_model, options);
+            _data.Prepare(length, observer);
+            // Fewer examples than a batch has rows: no empty ones need be computed.
+            var accumulation = options.GradientAccumulationSteps;
+            var batch = Math.Min(options.PerDeviceTrainBatchSize, (int)Math.Ceiling((double)_data.RowsPerEpoch / accumulation));
+            _data.Start(batch * accumulation, EvaluationBatch, _state.Data);
+            var plan = TrainingPlan.Make(_model, options with { PerDeviceTrainBatchSize = batch, SequenceLength = length });
             TrainingPlan.RequireMemory(plan, _device);
-            var stepOptions = TrainingPlan.StepOptions(options, _model);
+            var stepOptions = TrainingPlan.StepOptions(options, _model) with { Batch = batch, Length = length, HasSegments = _data.HasSegments };
             _parameters = new ParameterStore(_device, ParameterSelection.Layout(_model, options), stepOptions.ComputeType, training: true);
-            if (from is null)
-                _parameters.Initialize((ulong)options.Seed);
-            else
+            if (from is not null)
                 LoadState(from.Path);
+            else
+                start.Fill(_parameters, (ulong)options.Seed);
             _step = new TrainingStep(_model, _parameters, stepOptions) { Updates = _state.Updates };
-            if (_data.HasValidation)
-                _evaluator = new Evaluator(_model, _parameters, EvaluationBatch, length, kernels: options.Kernels);
-            _data.Start(stepOptions.Batch, length, options.GradientAccumulationSteps, _state.Data);
+            if (_data.ValidationParts.Count > 0)
+            {
+                _evaluator = new Evaluator(_model, _parameters, EvaluationBatch, length, _data.ValidationHasSegments, options.Kernels);
+            }
+
             _batch = _data.NewBatch();
 
             _totalSteps = TotalSteps();
@@ -136,7 +148,7 @@ public sealed class Trainer : IDisposable
         }
     }
 
-    private long TokensPerStep => (long)_data.Batch * _data.Length * _options.GradientAccumulationSteps;
+    private long TokensPerStep => (long)_batch.Rows * _batch.MostLength;
 
     private int EvaluationBatch => _options.PerDeviceEvalBatchSize ?? _options.PerDeviceTrainBatchSize;
 
@@ -187,13 +199,13 @@ public sealed class Trainer : IDisposable
         _data?.Dispose();
     }
 
-    private static string RunPath(TrainingOptions options) =>
-        options.OutputDir ?? Path.Combine("runs", options.RunName ?? options.Model);
+    private static string RunPath(TrainingOptions options) => options.OutputDir ?? options.DefaultOutputDir();
 
     private TrainingResult Train(CancellationToken ct)
     {
         var start = new TrainingStart(_run.Name, _run.DirectoryPath, Describe(_model), _parameters.ParameterCount,
             _device.Properties.Name, _options.Precision.ToString().ToLowerInvariant(), _state.Step, _totalSteps, TokensPerStep);
+        _observer.OnData(_data.Report!);
         _observer.OnStart(start);
         try
         {
@@ -204,7 +216,7 @@ public sealed class Trainer : IDisposable
                 Saved(last);
             End(start, Describe(reason), completed: reason != StopReason.Interrupted);
             return new TrainingResult(
-                _run.DirectoryPath, reason, _state.Step, _state.Loss ?? double.NaN, _state.EvalLoss, _latestCheckpoint!);
+                _run.DirectoryPath, reason, _state.Step, _state.Loss ?? double.NaN, _state.EvalLoss, ResultDirectory());
         }
         catch (IngotException e) when (e.Status == Status.ErrorDevice)
         {
@@ -243,7 +255,8 @@ public sealed class Trainer : IDisposable
                 throw Diverged();
             if (Due(_options.SampleSteps) || IsEnd(reason))
                 WriteSamples();
-            if (Due(_options.SaveSteps) || reason is not null)
+            var isBest = evaluated && _options.LoadBestModelAtEnd && _state.EvalLoss == _state.BestEvalLoss;
+            if (Due(_options.SaveSteps) || isBest || reason is not null)
                 Save();
             if (_writer.TryTakeCompleted(out var done))
                 Saved(done);
@@ -302,12 +315,19 @@ public sealed class Trainer : IDisposable
     private BegunBatch Begin(long step)
     {
         _data.Next(_batch);
+        if (!_batch.Targets.ContainsAnyExcept(Batch.Ignore))
+        {
+            throw new TrainingException($"{_data.Names}: the batch of step {step + 1} has no token to learn. Are all documents of one token, "
+                + "or all answers cut off?");
+        }
+
         _step.Begin(_batch, step);
         return new BegunBatch(_data.Position, _batch.TokenCount, _data.Epochs);
     }
 
     private StopReason? ReasonToStop(CancellationToken ct) =>
         _state.EvalLoss <= _options.TargetLoss ? StopReason.TargetLoss
+        : _state.EvaluationsWithoutGain >= _options.EarlyStoppingPatience ? StopReason.EarlyStopping
         : _totalSteps > 0 && _state.Step >= _totalSteps ? StopReason.Completed
         : Elapsed >= _options.MaxTime ? StopReason.TimeLimit
         : ct.IsCancellationRequested ? StopReason.Interrupted
@@ -339,21 +359,28 @@ public sealed class Trainer : IDisposable
     {
         if (_evaluator is null)
             return false;
-        var (sum, count) = (0.0, 0L);
-        foreach (var batch in _data.ValidationBatches(EvaluationBatch, _options.EvalIterations))
+        var losses = _data.ValidationParts.ToDictionary(part => part, _ => (Sum: 0.0, Count: 0L));
+        foreach (var (part, batch) in _data.ValidationBatches(_options.EvalIterations))
         {
             var (batchSum, batchCount) = _evaluator.Run(batch);
-            sum += batchSum;
-            count += batchCount;
+            losses[part] = (losses[part].Sum + batchSum, losses[part].Count + batchCount);
         }
 
+        var (sum, count) = losses.Values.Aggregate((Sum: 0.0, Count: 0L), (all, one) => (all.Sum + one.Sum, all.Count + one.Count));
+        var bytes = losses.Aggregate((double?)0, (all, part) => all + (part.Value.Count * part.Key.ValidationBytesPerToken));
         _evaluatedAt = _state.Step;
         _state.EvalLoss = sum / count;
-        _state.EvalBitsPerByte = sum / Math.Log(2) / (count * _data.ValidationBytesPerToken);
+        _state.EvalBitsPerByte = sum / Math.Log(2) / bytes;
         var best = _state.EvalLoss < (_state.BestEvalLoss ?? double.PositiveInfinity);
+        // As Hugging Face's EarlyStoppingCallback counts: against the best loss so far, by more than the threshold.
+        var gain = (_state.BestEvalLoss ?? double.PositiveInfinity) - _state.EvalLoss.Value;
+        _state.EvaluationsWithoutGain = gain > _options.EarlyStoppingThreshold ? 0 : _state.EvaluationsWithoutGain + 1;
         if (best)
             _state.BestEvalLoss = _state.EvalLoss;
-        _observer.OnEvaluation(new EvaluationReport(_state.Step, _state.EvalLoss.Value, _state.EvalBitsPerByte, best));
+        _observer.OnEvaluation(new EvaluationReport(_state.Step, _state.EvalLoss.Value, _state.EvalBitsPerByte, best)
+        {
+            Sources = [.. losses.Select(part => new SourceLoss(part.Key.Name, part.Value.Sum / part.Value.Count, part.Value.Count))],
+        });
         return true;
     }
 
@@ -426,6 +453,11 @@ public sealed class Trainer : IDisposable
         _latestCheckpoint = checkpoint.Path;
         _observer.OnCheckpoint(new CheckpointReport(checkpoint.Step, checkpoint.Path, checkpoint.Bytes, checkpoint.Duration));
     }
+
+    private string ResultDirectory() =>
+        _options.LoadBestModelAtEnd && _checkpoints.BestStep() is { } best && _checkpoints.Validate(best, out _) is { } checkpoint
+            ? checkpoint.Path
+            : _latestCheckpoint!;
 
     private void LoadState(string folder)
     {
@@ -510,6 +542,7 @@ public sealed class Trainer : IDisposable
     private string Describe(StopReason reason) => reason switch
     {
         StopReason.TargetLoss => $"target loss {_options.TargetLoss} reached",
+        StopReason.EarlyStopping => $"no better validation loss in {_options.EarlyStoppingPatience:N0} evaluations",
         StopReason.TimeLimit => $"the {_options.MaxTime:#,0.#} seconds are up",
         StopReason.Interrupted => "interrupted",
         _ => $"{_state.Step:N0} steps done",

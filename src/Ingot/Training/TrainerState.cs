@@ -43,6 +43,9 @@ public sealed record TrainerState
     /// <summary>Lowest validation loss so far.</summary>
     public double? BestEvalLoss { get; set; }
 
+    /// <summary>Evaluations in a row that were no better than the best before them, for early stopping.</summary>
+    public int EvaluationsWithoutGain { get; set; }
+
     /// <summary>As JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, TrainerStateJson.Default.TrainerState);
 

@@ -1,21 +1,22 @@
 using System.Security.Cryptography;
 using System.Text;
+using Ingot.Checkpoints;
 using Ingot.Data;
 using Ingot.Tokenizers;
 
 namespace Ingot.Training;
 
-/// <summary>A run's text as batches: tokenizer, token files, training batches and validation batches.</summary>
+/// <summary>A run's data as batches: tokenizer, sources, training batches and validation batches.</summary>
 internal sealed class TrainingData : IDisposable
 {
     private readonly TrainingOptions _options;
-    private readonly TokenDataset _dataset;
+    private readonly List<DataPart> _parts;
+    private readonly DataPart? _evalPart;
     private PrefetchingBatchSource? _batches;
-    private EvaluationBatches? _validation;
-    private Batch? _validationBatch;
+    private readonly List<ValidationSource> _validation = [];
 
-    private TrainingData(TrainingOptions options, Tokenizer tokenizer, IReadOnlyList<(string, byte[])> files, TokenDataset dataset) =>
-        (_options, Tokenizer, TokenizerFiles, _dataset) = (options, tokenizer, files, dataset);
+    private TrainingData(TrainingOptions options, List<DataPart> parts, DataPart? evalPart, Tokenizer tokenizer) =>
+        (_options, _parts, _evalPart, Tokenizer, TokenizerFiles) = (options, parts, evalPart, tokenizer, ReadFiles(tokenizer));
 
     /// <summary>The tokenizer: trained on the text, or loaded.</summary>
     public Tokenizer Tokenizer { get; }
@@ -23,134 +24,117 @@ internal sealed class TrainingData : IDisposable
     /// <summary>The tokenizer's files, for checkpoints.</summary>
     public IReadOnlyList<(string Name, byte[] Content)> TokenizerFiles { get; }
 
-    /// <summary>Sequences of a micro-batch.</summary>
-    public int Batch { get; private set; }
-
-    /// <summary>Tokens of a sequence.</summary>
+    /// <summary>Tokens of a row.</summary>
     public int Length { get; private set; }
 
-    /// <summary>Steps of one pass over the training text.</summary>
+    /// <summary>Rows of an epoch, once it is prepared; more than any batch where they are not counted.</summary>
+    public int RowsPerEpoch => _parts.Count == 1 ? _parts[0].RowsPerEpoch : int.MaxValue;
+
+    /// <summary>Whether rows hold several sequences that do not see each other.</summary>
+    public bool HasSegments => _batches!.HasSegments;
+
+    /// <summary>Steps of one pass over the training data.</summary>
     public double BatchesPerEpoch => _batches!.BatchesPerEpoch;
 
-    /// <summary>Passes over the training text so far.</summary>
+    /// <summary>Passes over the training data so far.</summary>
     public double Epochs => _batches!.Epochs;
-
-    /// <summary>Whether there is text to validate on.</summary>
-    public bool HasValidation => _dataset.Validation is not null;
-
-    /// <summary>Bytes of text that a validation token stands for, on average.</summary>
-    public double ValidationBytesPerToken => (double)_dataset.Validation!.TextBytes / _dataset.Validation.TokenCount;
 
     /// <summary>Where the next batch begins.</summary>
     public BatchPosition Position => _batches!.Position;
 
-    /// <summary>Where tokenizers and token files are kept from run to run: INGOT_CACHE, or "ingot" in the user's cache.</summary>
-    public static string CacheFolder
-    {
-        get
-        {
-            if (Environment.GetEnvironmentVariable("INGOT_CACHE") is { Length: > 0 } chosen)
-                return chosen;
-            var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } xdg
-                ? xdg
-                : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
-            return Path.Combine(cache, "ingot");
-        }
-    }
+    /// <summary>Names of all training sources, for messages.</summary>
+    public string Names => string.Join(", ", _parts.Select(part => part.Name));
 
-    /// <summary>Reads or trains the tokenizer and encodes the text, unless the cache has both.</summary>
-    /// <param name="options">Which text and tokenizer.</param>
+    /// <summary>What there is to train on, once it is started.</summary>
+    public DataReport? Report { get; private set; }
+
+    /// <summary>Whether rows to validate on hold several sequences that do not see each other.</summary>
+    public bool ValidationHasSegments => _validation.Any(source => source.Batches.HasSegments);
+
+    /// <summary>The sources to validate on.</summary>
+    public IReadOnlyList<DataPart> ValidationParts => _validation.ConvertAll(source => source.Part);
+
+    /// <summary>Reads or trains the tokenizer and encodes the data, unless the cache has both.</summary>
+    /// <param name="options">Which data and tokenizer.</param>
     /// <param name="checkpoint">Folder of the checkpoint that is resumed, whose tokenizer is taken; null for a new run.</param>
     /// <param name="observer">Who is told what takes long.</param>
     /// <param name="ct">Stops the work.</param>
     public static TrainingData Open(TrainingOptions options, string? checkpoint, ITrainingObserver observer, CancellationToken ct)
     {
-        var source = TextSource.Open(options.Data!);
-        var validation = options.EvalData is null ? TextSource.OpenValidation(options.Data!) : TextSource.Open(options.EvalData);
-        var vocabulary = options.VocabSize ?? 8192;
+        // A folder of prepared data may have its own part to validate on.
+        var prepared = options.EvalData is null
+            ? (options.Data ?? []).Select(source => TextSource.OpenValidation(source.Path)).FirstOrDefault(text => text is not null)
+            : null;
+        var fraction = options.EvalData is null && prepared is null ? options.ValidationFraction : 0;
+        var parts = new List<DataPart>();
+        DataPart? evalPart = null;
         try
         {
-            // One process at a time prepares a text; another that wants the same finds it ready.
-            using var turn = WaitForTurn(Hash("text"), observer, ct);
-            var tokenizer = checkpoint is not null ? Tokenizer.Load(checkpoint) : options.Tokenizer switch
+            foreach (var source in options.Data ?? [])
+                parts.Add(DataPart.Open(source, options, fraction));
+            if (options.Texts.Count > 0)
             {
-                "bpe" => Trained($"bpe {vocabulary}", () => BpeTrainer.Train(source.ReadUtf8(ct), vocabulary, cancellationToken: ct)),
-                "char" => Trained("char", () => CharacterTokenizer.Train(
-                    validation is null ? source.ReadUtf8(ct) : source.ReadUtf8(ct).Concat(validation.ReadUtf8(ct)), ct)),
-                var folder => Tokenizer.Load(folder),
-            };
-            if (checkpoint is null && options.Tokenizer == "bpe" && tokenizer.VocabularySize < vocabulary)
-                observer.OnWarning($"the text gives a vocabulary of only {tokenizer.VocabularySize} tokens, not {vocabulary}");
+                parts.Add(new ExamplePart("texts", null, options, fraction,
+                    hash => hash.AppendData(Encoding.UTF8.GetBytes(string.Join('\0', options.Texts))), _ => options.Texts));
+            }
+
+            evalPart = prepared is not null ? new TextPart(prepared, null, options, fraction: null)
+                : options.EvalData is null ? null : DataPart.Open(new TrainingSource(options.EvalData), options, fraction: null);
+            var all = evalPart is null ? parts : [.. parts, evalPart];
+
+            // One process at a time prepares a text; another that wants the same finds it ready.
+            using var turn = DataCache.WaitForTurn(Hash("text", all), observer, ct);
+            var tokenizer = OpenTokenizer(options, checkpoint, parts, all, observer, ct);
             foreach (var prompt in options.SamplePrompts)
                 RequireEncodable(tokenizer, prompt);
-            var files = ReadFiles(tokenizer);
-            return new TrainingData(options, tokenizer, files, TokenDataset.Prepare(source, tokenizer, Path.Combine(CacheFolder, "tokens"),
-                options.ValidationFraction, validation, cancellationToken: ct));
+            foreach (var part in all)
+                part.Encode(tokenizer, ct);
+            return new TrainingData(options, parts, evalPart, tokenizer);
         }
-        catch (UnauthorizedAccessException e) when (e.Message.Contains(CacheFolder, StringComparison.Ordinal))
+        catch (Exception e)
         {
-            throw new IOException(
-                $"{CacheFolder} keeps prepared text and cannot be written: {e.Message} INGOT_CACHE may name another folder.", e);
-        }
-
-        Tokenizer Trained(string kind, Func<Tokenizer> train)
-        {
-            var folder = Path.Combine(CacheFolder, "tokenizers", Hash(kind));
-            try
+            parts.ForEach(part => part.Dispose());
+            evalPart?.Dispose();
+            if (e is UnauthorizedAccessException && e.Message.Contains(DataCache.Folder, StringComparison.Ordinal))
             {
-                if (Directory.Exists(folder))
-                    return Tokenizer.Load(folder);
-            }
-            catch (Exception e) when (e is InvalidDataException or IOException)
-            {
-                Directory.Delete(folder, recursive: true);
+                throw new IOException(
+                    $"{DataCache.Folder} keeps prepared text and cannot be written: {e.Message} INGOT_CACHE may name another folder.", e);
             }
 
-            var tokenizer = train();
-            // Written beside its name and renamed: a kill leaves no half of it.
-            var temporary = folder + ".partial";
-            Directory.CreateDirectory(temporary);
-            tokenizer.Save(temporary);
-            Directory.Move(temporary, folder);
-            return tokenizer;
-        }
-
-        string Hash(string kind)
-        {
-            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-            hash.AppendData(Encoding.UTF8.GetBytes(kind + "\n"));
-            source.AppendTo(hash);
-            validation?.AppendTo(hash);
-            return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
+            throw;
         }
     }
 
-    /// <summary>Throws if the texts are too short for a sequence.</summary>
-    /// <exception cref="InvalidDataException">They are; the message names the text and the way out.</exception>
-    public void RequireLength(int length)
+    /// <summary>Lays the data out in rows of some length.</summary>
+    /// <exception cref="InvalidDataException">Some of it is too short; the message names it and the way out.</exception>
+    public void Prepare(int length, ITrainingObserver observer)
     {
-        var tokens = _dataset.Train.TokenCount;
-        if (tokens < length + 1L)
-        {
-            throw new InvalidDataException($"{_options.Data}: there are {tokens} tokens to train on, too few for a sequence of {length} "
-                + "and the token after it: shorten sequenceLength or take more text");
-        }
-
-        if (_dataset.Validation is { TokenCount: < 2 })
-        {
-            throw new InvalidDataException($"{_options.EvalData ?? _options.Data}: the validation text has fewer than two tokens, so that "
-                + "there is nothing to predict: take more text, a larger validationFraction, or 0");
-        }
+        Length = length;
+        foreach (var part in _parts)
+            part.Prepare(length, observer);
+        _evalPart?.Prepare(length, observer);
     }
 
-    /// <summary>Begins to read training batches of [accumulation · batch, length], from a position if one is given.</summary>
-    public void Start(int batch, int length, int accumulation, BatchPosition? position)
+    /// <summary>Begins to read training batches of so many rows, from a position if one is given.</summary>
+    public void Start(int rows, int validationRows, BatchPosition? position)
     {
-        (Batch, Length) = (batch, length);
-        var sampler = new BatchSampler(_dataset.Train, batch * accumulation, length, _options.Sampling, (ulong)_options.Seed);
+        foreach (var part in _evalPart is not null ? [_evalPart] : _parts.Where(part => part.HasValidation))
+        {
+            var batches = part.ValidationBatches(validationRows, Length);
+            _validation.Add(new ValidationSource(part, batches, batches.NewBatch()));
+        }
+
+        // Rows of one length are drawn one by one; batches that differ in length come whole from one source.
+        var rowsOfADraw = _parts.Count == 1 || _parts.Any(part => part.HasVariableLength) ? rows : 1;
+        var sources = _parts.ConvertAll(part => part.TrainingBatches(rowsOfADraw, Length));
+        List<double> weights = [.. _parts.Zip(sources, (part, source) => part.Weight ?? source.BatchesPerEpoch)];
+        Report = new DataReport(
+            [.. _parts.Zip(weights, (part, weight) => new DataSourceReport(part.Name, part.Contents, weight / weights.Sum()))],
+            ExamplePreview.Of(_parts[0].Name, _parts[0].Example, Tokenizer));
+        var source = sources.Count == 1 ? sources[0] : new MixtureBatches(sources, weights, rows / rowsOfADraw, (ulong)_options.Seed);
         if (position is { } p)
-            sampler.Position = p;
-        _batches = new PrefetchingBatchSource(sampler);
+            source.Position = p;
+        _batches = new PrefetchingBatchSource(source);
     }
 
     /// <summary>A batch to be filled in.</summary>
@@ -159,17 +143,30 @@ internal sealed class TrainingData : IDisposable
     /// <summary>Fills in the next batch.</summary>
     public void Next(Batch batch) => _batches!.Next(batch);
 
-    /// <summary>The validation text from its beginning, in batches; at most <paramref name="most"/> if that is not 0.</summary>
-    public IEnumerable<Batch> ValidationBatches(int batch, int most)
+    /// <summary>
+    /// The batches to validate on, with the source of each; if <paramref name="most"/> is not 0, about so many, spread over all of it.
+    /// </summary>
+    public IEnumerable<(DataPart Part, Batch Batch)> ValidationBatches(int most)
     {
-        _validation ??= new EvaluationBatches(_dataset.Validation!, batch, Length);
-        _validationBatch ??= ((IEvaluationSource)_validation).NewBatch();
-        var count = most > 0 ? Math.Min(most, _validation.Count) : _validation.Count;
-        for (var i = 0L; i < count; i++)
+        foreach (var (part, source, own) in _validation)
         {
-            // Not the beginning alone: spread over the whole text.
-            _validation.Read(i * _validation.Count / count, _validationBatch);
-            yield return _validationBatch;
+            var batch = own;
+            if (ValidationHasSegments && !own.HasSegments)
+                batch = new Batch(own.Rows, own.MostLength, hasSegments: true);
+            var share = (most + _validation.Count - 1) / _validation.Count;
+            var count = most > 0 ? Math.Min(share, source.Count) : source.Count;
+            for (var i = 0L; i < count; i++)
+            {
+                // Not the beginning alone: spread over the whole text.
+                source.Read(i * source.Count / count, own);
+                if (batch != own)
+                {
+                    batch.Clear(own.Length);
+                    batch.CopyRows(own, 0);
+                }
+
+                yield return (part, batch);
+            }
         }
     }
 
@@ -177,27 +174,41 @@ internal sealed class TrainingData : IDisposable
     public void Dispose()
     {
         _batches?.Dispose();
-        _dataset.Dispose();
+        _parts.ForEach(part => part.Dispose());
+        _evalPart?.Dispose();
     }
 
-    /// <summary>Holds a lock file until disposed of; the kernel lets go of it with the process.</summary>
-    private static FileStream WaitForTurn(string name, ITrainingObserver observer, CancellationToken ct)
+    private static Tokenizer OpenTokenizer(TrainingOptions options, string? checkpoint, List<DataPart> parts, List<DataPart> all,
+        ITrainingObserver observer, CancellationToken ct)
     {
-        var path = Path.Combine(Directory.CreateDirectory(Path.Combine(CacheFolder, "locks")).FullName, name);
-        for (var told = false; ; ct.WaitHandle.WaitOne(100))
+        if (checkpoint is not null)
+            return Tokenizer.Load(checkpoint);
+        var vocabulary = options.VocabSize ?? 8192;
+        var choice = options.Tokenizer
+            ?? (BaseModel.IsFolder(options.Model) ? ModelFolder.Find(options.Model, observer.OnWarning) : "bpe");
+        switch (choice)
         {
-            ct.ThrowIfCancellationRequested();
-            try
-            {
-                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
-            }
-            catch (IOException) when (File.Exists(path))
-            {
-                if (!told)
-                    observer.OnWarning("another process is preparing the same text: waiting for it");
-                told = true;
-            }
+            case "bpe":
+                var kind = $"bpe {vocabulary}";
+                var tokenizer = DataCache.Tokenizer(Hash(kind, all), () =>
+                    BpeTrainer.Train(parts.SelectMany(part => part.ReadUtf8(ct)), vocabulary, cancellationToken: ct));
+                if (tokenizer.VocabularySize < vocabulary)
+                    observer.OnWarning($"the text gives a vocabulary of only {tokenizer.VocabularySize} tokens, not {vocabulary}");
+                return tokenizer;
+            case "char":
+                return DataCache.Tokenizer(Hash("char", all), () => CharacterTokenizer.Train(all.SelectMany(part => part.ReadUtf8(ct)), ct));
+            default:
+                return Tokenizer.Load(choice);
         }
+    }
+
+    private static string Hash(string kind, List<DataPart> parts)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes(kind + "\n"));
+        foreach (var part in parts)
+            part.AppendTo(hash);
+        return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
     }
 
     private static void RequireEncodable(Tokenizer tokenizer, string prompt)
@@ -225,4 +236,7 @@ internal sealed class TrainingData : IDisposable
             Directory.Delete(folder, recursive: true);
         }
     }
+
+    /// <summary>A source to validate on, and a batch that it fills.</summary>
+    private sealed record ValidationSource(DataPart Part, IEvaluationSource Batches, Batch Batch);
 }

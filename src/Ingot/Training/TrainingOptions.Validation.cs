@@ -43,7 +43,7 @@ public sealed partial record TrainingOptions
         CheckModel(problems);
         if (needsData || Data is not null)
         {
-            problems.NotBlank("data", Data, "name a file of text or a folder of such files");
+            CheckSources(problems);
         }
 
         CheckData(problems);
@@ -53,6 +53,9 @@ public sealed partial record TrainingOptions
         CheckReporting(problems);
         return problems.All;
     }
+
+    /// <summary>Where a run goes that has no <see cref="OutputDir"/>.</summary>
+    public string DefaultOutputDir() => Path.Combine("runs", RunName ?? (BaseModel.IsFolder(Model) ? "finetune" : Model));
 
     /// <summary>Throws unless <see cref="Validate"/> finds nothing.</summary>
     /// <exception cref="TrainingOptionsException">With every problem.</exception>
@@ -120,13 +123,19 @@ public sealed partial record TrainingOptions
         problems.Between("gradientAccumulationSteps", GradientAccumulationSteps, 1, MostTokensOfAStep);
     }
 
-    // A preset with some sizes changed may not fit together; the model itself knows. The vocabulary plays no part in it.
+    // A preset with some sizes changed may not fit together; the model itself knows. The vocabulary plays no part in it. A folder need not
+    // be there any more when a run is resumed.
     private void CheckSizesTogether(Problems problems)
     {
+        if (BaseModel.IsFolder(Model) && !Directory.Exists(Model))
+        {
+            return;
+        }
+
         try
         {
             var model = ModelFactory.Create(this, VocabSize ?? 257, endOfText: null);
-            long length = SequenceLength ?? model.MaxPositions;
+            long length = SequenceLength ?? MaxLength ?? model.MaxPositions;
             if ((Int128)length * PerDeviceTrainBatchSize * GradientAccumulationSteps > MostTokensOfAStep)
             {
                 problems.Add("perDeviceTrainBatchSize", $"is {PerDeviceTrainBatchSize}, which with sequences of {length} tokens and "
@@ -140,9 +149,33 @@ public sealed partial record TrainingOptions
                     + $"more than {MostTokensOfAStep:N0} tokens: take fewer");
             }
         }
-        catch (ArgumentException e)
+        catch (Exception e) when (e is ArgumentException or IOException or InvalidDataException)
         {
             problems.Add("model", $"does not make a model: {e.Message}");
+        }
+    }
+
+    private void CheckSources(Problems problems)
+    {
+        if (Data is not { Count: > 0 })
+        {
+            if (Texts.Count == 0)
+            {
+                problems.NotBlank("data", null, "name a file of text or examples, a folder of such files, or give texts");
+            }
+
+            return;
+        }
+
+        foreach (TrainingSource source in Data)
+        {
+            problems.NotBlank("data", source.Path, "name a file of text or examples, or a folder of such files");
+            problems.Positive("data", source.Weight);
+        }
+
+        if (Data.Any(source => source.Weight is not null) && (Texts.Count > 0 || Data.Any(source => source.Weight is null)))
+        {
+            problems.Add("data", "has a weight for some sources and none for others (texts have none): give each a weight, or none");
         }
     }
 
@@ -154,7 +187,11 @@ public sealed partial record TrainingOptions
         }
 
         problems.ShareBelowOne("validationFraction", ValidationFraction);
-        problems.NotBlank("tokenizer", Tokenizer, "take bpe, char, or a folder with tokenizer files");
+        if (Tokenizer is not null)
+        {
+            problems.NotBlank("tokenizer", Tokenizer, "take bpe, char, or a folder with tokenizer files, or leave it out");
+        }
+
         problems.AtLeast("vocabSize", VocabSize, 257);
         if (SequenceLength > MaxPositionEmbeddings)
         {
@@ -163,6 +200,18 @@ public sealed partial record TrainingOptions
         }
 
         problems.Known("sampling", Sampling);
+        problems.Known("dataFormat", DataFormat);
+        problems.Between("maxLength", MaxLength, 2, MostTokensOfAStep);
+        if (MaxLength > SequenceLength)
+        {
+            problems.Add("maxLength", $"is {MaxLength}, longer than a row (sequenceLength {SequenceLength}): shorten it, or lengthen the rows");
+        }
+
+        problems.Between("padToMultipleOf", PadToMultipleOf, 1, MostTokensOfAStep);
+        if (Texts.Any(string.IsNullOrEmpty))
+        {
+            problems.Add("texts", "has an empty text: leave it out");
+        }
     }
 
     private void CheckLimits(Problems problems)
@@ -179,6 +228,21 @@ public sealed partial record TrainingOptions
         if (TargetLoss is not null && EvalSteps == 0)
         {
             problems.Add("targetLoss", "needs evaluations while the model trains: set evalSteps above 0");
+        }
+
+        problems.AtLeast("earlyStoppingPatience", EarlyStoppingPatience, 1);
+        problems.NotNegative("earlyStoppingThreshold", EarlyStoppingThreshold);
+        foreach (var (key, isSet) in new[] { ("earlyStoppingPatience", EarlyStoppingPatience is not null), ("loadBestModelAtEnd", LoadBestModelAtEnd) })
+        {
+            if (isSet && EvalData is null && ValidationFraction == 0)
+            {
+                problems.Add(key, "needs validation data: set evalData or a validationFraction above 0");
+            }
+
+            if (isSet && EvalSteps == 0)
+            {
+                problems.Add(key, "needs evaluations while the model trains: set evalSteps above 0");
+            }
         }
     }
 

@@ -13,7 +13,8 @@ public sealed partial record TrainingOptions
     // ---- Model ----
 
     /// <summary>
-    /// A preset such as "gpt2-124m", or a family ("gpt2", "llama", "qwen2", "qwen3") whose sizes the options below give.
+    /// A preset such as "gpt2-124m", a family ("gpt2", "llama", "qwen2", "qwen3") whose sizes the options below give, or a folder to
+    /// fine-tune from: a model in Hugging Face's layout, or a run. The folder then decides sizes and weights.
     /// </summary>
     public string Model { get; init; } = "gpt2-124m";
 
@@ -52,23 +53,56 @@ public sealed partial record TrainingOptions
 
     // ---- Data ----
 
-    /// <summary>Training text: a UTF-8 file (also .gz) or a folder of them.</summary>
-    public string? Data { get; init; }
+    /// <summary>
+    /// Training data: text, examples or conversations (see dataFormat), a file (also .gz) or a folder; several are mixed, by PATH:WEIGHT
+    /// or {"path": …, "weight": …}.
+    /// </summary>
+    public TrainingSources? Data { get; init; }
 
-    /// <summary>Validation text; unset holds back validationFraction of the training text.</summary>
+    /// <summary>Examples to train on, written down here, in place of data or besides.</summary>
+    public IReadOnlyList<string> Texts { get; init; } = [];
+
+    /// <summary>
+    /// What data holds: "text" (running text, documents), "examples" (each line, or each string of a JSON array, by itself), "chat"
+    /// (conversations; the answers are learnt), or "auto": as the file's beginning shows.
+    /// </summary>
+    public DataFormat DataFormat { get; init; } = DataFormat.Auto;
+
+    /// <summary>Validation data; unset holds back validationFraction of the training data.</summary>
     public string? EvalData { get; init; }
 
-    /// <summary>Share of the training text held back for validation, taken from its end, when there is no evalData; 0 holds back none.</summary>
+    /// <summary>
+    /// Share of the training data held back for validation when there is no evalData: the end of a text, examples from all over; 0 holds
+    /// back none.
+    /// </summary>
     public double ValidationFraction { get; init; } = 0.1;
 
-    /// <summary>"bpe" trains a byte-level BPE on the data, "char" takes its characters; otherwise a folder with tokenizer files.</summary>
-    public string Tokenizer { get; init; } = "bpe";
+    /// <summary>
+    /// "bpe" trains a byte-level BPE on the data, "char" takes its characters; otherwise a folder with tokenizer files. Unset takes that of
+    /// the model's folder, or bpe for a new model.
+    /// </summary>
+    public string? Tokenizer { get; init; }
 
     /// <summary>Tokens that the trained BPE has, the 256 bytes included; unset means 8192. Other tokenizers have their own number.</summary>
     public int? VocabSize { get; init; }
 
-    /// <summary>Tokens of a training sequence; unset takes the model's longest context.</summary>
+    /// <summary>Tokens of a row; unset takes maxLength, or the model's longest context.</summary>
     public int? SequenceLength { get; init; }
+
+    /// <summary>Most tokens of an example; unset takes sequenceLength.</summary>
+    public int? MaxLength { get; init; }
+
+    /// <summary>Whether an example longer than maxLength is cut; otherwise it goes on as a further example.</summary>
+    public bool Truncation { get; init; } = true;
+
+    /// <summary>Whether rows hold as many whole examples as fit, which do not see each other; otherwise each is padded to its batch's longest.</summary>
+    public bool Packing { get; init; } = true;
+
+    /// <summary>Without packing: rows are padded to a multiple of this.</summary>
+    public int PadToMultipleOf { get; init; } = 32;
+
+    /// <summary>Whether documents of running text do not see each other; otherwise a row is one sequence across them.</summary>
+    public bool DocumentMask { get; init; }
 
     /// <summary>How sequences are chosen: "epoch" takes each once an epoch in shuffled order, "random" takes random offsets.</summary>
     public DataSampling Sampling { get; init; } = DataSampling.Epoch;
@@ -97,6 +131,12 @@ public sealed partial record TrainingOptions
 
     /// <summary>Validation loss (nats per token) at which the run has reached its aim; unset sets none.</summary>
     public double? TargetLoss { get; init; }
+
+    /// <summary>Evaluations in a row without a better validation loss after which the run ends; unset sets no limit.</summary>
+    public int? EarlyStoppingPatience { get; init; }
+
+    /// <summary>What a validation loss must be better by to count as better for earlyStoppingPatience.</summary>
+    public double EarlyStoppingThreshold { get; init; }
 
     // ---- Optimizer: AdamW; matrices decay, vectors do not ----
 
@@ -227,6 +267,9 @@ public sealed partial record TrainingOptions
 
     /// <summary>Newest checkpoints that are kept, beside the best one; 0 keeps all.</summary>
     public int SaveTotalLimit { get; init; } = 2;
+
+    /// <summary>Whether the run's result is the checkpoint with the lowest validation loss, which is saved when it is found.</summary>
+    public bool LoadBestModelAtEnd { get; init; }
 
     /// <summary>Directory of the run; unset means runs/ and the run's name, to which the command line adds a number if it is taken.</summary>
     public string? OutputDir { get; init; }

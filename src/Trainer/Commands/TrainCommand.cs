@@ -16,6 +16,7 @@ internal static class TrainCommand
         HelpPage.Describe(command, """
             ingot train recipes/jargon.json
             ingot train recipes/shakespeare-char.json --data input.txt --outputDir runs/bard --maxSteps 500
+            ingot train recipes/finetune-texts.json --model gpt2/   fine-tune a model's folder
             ingot train --model gpt2-124m --data texts/ --sequenceLength 512 --maxTime 3600
             ingot train --resume runs/bard                  go on where it stopped
             ingot train --resume runs/bard --maxSteps 4000  the same, and further than it was told
@@ -51,7 +52,7 @@ internal static class TrainCommand
     // Without an outputDir a run gets runs/NAME, with a number behind it if an earlier run has that.
     private static TrainingOptions WithDirectory(TrainingOptions options)
     {
-        string path = Path.Combine("runs", options.RunName ?? options.Model);
+        string path = options.DefaultOutputDir();
         string free = path;
         for (int number = 2; !options.OverwriteOutputDir && Directory.Exists(free); number++)
         {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 using NUnit.Framework;
 
@@ -30,24 +29,6 @@ public class TrainInTwentyLinesTests
         Assert.That(error, Does.Contain("no-such-text.txt"));
     }
 
-    private static (int ExitCode, string Output, string Error) Run(TemporaryDirectory folder, params string[] arguments)
-    {
-        var program = Path.Combine(TestContext.CurrentContext.TestDirectory, "TrainInTwentyLines.dll");
-        using var process = Process.Start(new ProcessStartInfo("dotnet", [program, .. arguments])
-        {
-            WorkingDirectory = folder.FullPath,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            Environment = { ["INGOT_CACHE"] = folder["cache"] },
-        })!;
-        var output = process.StandardOutput.ReadToEndAsync();
-        var error = process.StandardError.ReadToEndAsync();
-        if (!process.WaitForExit(TimeSpan.FromMinutes(5)))
-        {
-            process.Kill(entireProcessTree: true);
-            Assert.Fail($"The example did not end. It wrote:\n{output.Result}\n{error.Result}");
-        }
-
-        return (process.ExitCode, output.Result, error.Result);
-    }
+    private static (int ExitCode, string Output, string Error) Run(TemporaryDirectory folder, params string[] arguments) =>
+        ExampleProcess.Run("TrainInTwentyLines", folder.FullPath, folder["cache"], arguments);
 }

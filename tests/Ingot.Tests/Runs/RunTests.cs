@@ -86,6 +86,22 @@ public abstract class RunTests : FolderTests
     protected static TrainingResult Resume(string run, ITrainingObserver? observer = null, TrainingOptions? options = null,
         CancellationToken ct = default) => Ingot.Training.Trainer.Resume(run, options, observer ?? new Listener(), ct);
 
+    /// <summary>Trains in this process, is asked to stop while a step is reported, stops after the next, and goes on.</summary>
+    protected static void TrainInTwoParts(TrainingOptions options, long interruptAt)
+    {
+        using var source = new CancellationTokenSource();
+        var first = Train(options, new Listener
+        {
+            EachStep = step =>
+            {
+                if (step.Step == interruptAt)
+                    source.Cancel();
+            },
+        }, source.Token);
+        Assert.That((first.Reason, first.Steps), Is.EqualTo((StopReason.Interrupted, interruptAt + 1)));
+        Resume(options.OutputDir!);
+    }
+
     /// <summary>A run's rows without the times that no two runs share.</summary>
     protected static IReadOnlyList<MetricsRow> Rows(string run)
     {
@@ -130,6 +146,8 @@ public abstract class RunTests : FolderTests
     /// <summary>Keeps what a run says.</summary>
     protected sealed class Listener : ITrainingObserver
     {
+        public DataReport? Data { get; private set; }
+
         public List<StepReport> Steps { get; } = [];
 
         public List<EvaluationReport> Evaluations { get; } = [];
@@ -143,6 +161,8 @@ public abstract class RunTests : FolderTests
         public TrainingEnd? End { get; private set; }
 
         public Action<StepReport> EachStep { get; init; } = _ => { };
+
+        public void OnData(DataReport data) => Data = data;
 
         public void OnStep(in StepReport step)
         {

@@ -140,7 +140,7 @@ public sealed class RecipeTests
     [Test]
     public void WithoutDataTheWayOutIsNamed() => Assert.That(
         () => Read("""{"model": "gpt2-124m"}"""),
-        Throws.TypeOf<TrainingOptionsException>().With.Message.EqualTo("data is not set: name a file of text or a folder of such files"));
+        Throws.TypeOf<TrainingOptionsException>().With.Message.EqualTo("data is not set: name a file of text or examples, a folder of such files, or give texts"));
 
     [Test]
     public void SavedOptionsComeBackEqual()
@@ -174,6 +174,7 @@ public sealed class RecipeTests
                 : type == typeof(string) ? "gelu"
                 : key.IsList ? new[] { "x" }
                 : key.IsMap ? new Dictionary<string, string> { ["x"] = "y" }
+                : key.IsData ? TrainingSources.Create([new("x", 0.5), new("y:z", 2)])
                 : Convert.ChangeType(1, type);
             property.SetValue(options, value);
 
@@ -184,6 +185,35 @@ public sealed class RecipeTests
             Assert.That(key.Read(section, again), Is.Null, key.Name);
             Assert.That(property.GetValue(again), Is.EqualTo(value), key.Name);
         }
+    }
+
+    [TestCase("\"a.txt\"", "a.txt")]
+    [TestCase("\"a.txt:0.5\"", "a.txt:0.5")]
+    [TestCase("\"a:b.txt\"", "a:b.txt")]
+    [TestCase("[\"a.txt:2\", {\"path\": \"b:3\", \"weight\": 0.25}, {\"path\": \"c\"}]", "a.txt:2 b:3:0.25 c")]
+    public void DataIsAPathOrSeveralWithWeights(string data, string expected)
+    {
+        var options = new TrainingOptions();
+        using var stream = new MemoryStream(Encoding.UTF8.GetBytes($"{{\"data\": {data}}}"));
+        IConfigurationSection section = new ConfigurationBuilder().AddJsonStream(stream).Build().GetSection("data");
+        Assert.That(OptionKey.Find("data")!.Read(section, options), Is.Null);
+        Assert.That(options.Data!.ToString(), Is.EqualTo(expected));
+    }
+
+    [TestCase("{\"path\": \"a\", \"wait\": 1}")]
+    [TestCase("[{\"weight\": 1}]")]
+    [TestCase("[{\"path\": \"a\", \"weight\": \"much\"}]")]
+    public void DataOfAnotherFormIsAnError(string data) =>
+        Assert.That(() => Read($"{{\"model\": \"gpt2-124m\", \"data\": {data}}}"),
+            Throws.TypeOf<TrainingOptionsException>().With.Message.Contains("data holds an entry"));
+
+    [Test]
+    public void WeightsAreForAllSourcesOrForNone()
+    {
+        Assert.That(() => Read("""{"model": "gpt2-124m", "data": ["a:1", "b"]}"""),
+            Throws.TypeOf<TrainingOptionsException>().With.Message.Contains("each a weight, or none"));
+        Assert.That(() => Read("""{"model": "gpt2-124m", "data": ["a:0", "b:1"]}"""),
+            Throws.TypeOf<TrainingOptionsException>().With.Message.Contains("above 0"));
     }
 
     [Test]
@@ -198,7 +228,7 @@ public sealed class RecipeTests
             TrainingOptions options = Recipe.Load(path);
 
             Assert.That(options.RunName, Is.EqualTo("poems"));
-            Assert.That(options.Data, Is.EqualTo(Path.Combine(Directory.GetCurrentDirectory(), "text.txt")));
+            Assert.That(options.Data!.Single().Path, Is.EqualTo(Path.Combine(Directory.GetCurrentDirectory(), "text.txt")));
             Assert.That(() => Recipe.Load(Path.Combine(folder, "poem.json")), Throws.TypeOf<TrainingOptionsException>()
                 .With.Message.EqualTo($"{Path.Combine(folder, "poem.json")}: no such recipe: did you mean {path}?"));
             Assert.That(() => Recipe.Load(folder), Throws.TypeOf<TrainingOptionsException>().With.Message.Contains("is a directory"));

@@ -1,0 +1,73 @@
+using System.Security.Cryptography;
+using Ingot.Data;
+using Ingot.Tokenizers;
+
+namespace Ingot.Training;
+
+/// <summary>One source of a run's data: first as text, then encoded, then as batches of some length.</summary>
+internal abstract class DataPart(string name, double? weight) : IDisposable
+{
+    /// <summary>Where it is from.</summary>
+    public string Name { get; } = name;
+
+    /// <summary>How often it is drawn, relative to other sources; null for as often as it has rows.</summary>
+    public double? Weight { get; } = weight;
+
+    /// <summary>Whether batches differ in length.</summary>
+    public virtual bool HasVariableLength => false;
+
+    /// <summary>Rows of an epoch, once it is prepared; more than any batch where they are not counted.</summary>
+    public virtual int RowsPerEpoch => int.MaxValue;
+
+    /// <summary>Whether it has something to validate on, once it is prepared.</summary>
+    public abstract bool HasValidation { get; }
+
+    /// <summary>Bytes of text that a validation token stands for on average; null if they are not known.</summary>
+    public virtual double? ValidationBytesPerToken => null;
+
+    /// <summary>What it holds, in words and numbers.</summary>
+    public abstract string Contents { get; }
+
+    /// <summary>Its first example, or the beginning of its text, as the model will see it.</summary>
+    public abstract TokenizedExample Example { get; }
+
+    /// <summary>Its text, to train a tokenizer on.</summary>
+    public abstract IEnumerable<ReadOnlyMemory<byte>> ReadUtf8(CancellationToken ct);
+
+    /// <summary>Adds to a hash what tells its text from another.</summary>
+    public abstract void AppendTo(IncrementalHash hash);
+
+    /// <summary>Makes tokens of it.</summary>
+    public abstract void Encode(Tokenizer tokenizer, CancellationToken ct);
+
+    /// <summary>Lays it out in rows of some length.</summary>
+    /// <exception cref="InvalidDataException">It is too short.</exception>
+    public abstract void Prepare(int length, ITrainingObserver observer);
+
+    /// <summary>Batches to train on, from the first.</summary>
+    public abstract ISeekableBatchSource TrainingBatches(int batch, int length);
+
+    /// <summary>Batches to validate on.</summary>
+    public abstract IEvaluationSource ValidationBatches(int batch, int length);
+
+    /// <inheritdoc/>
+    public virtual void Dispose()
+    {
+    }
+
+    /// <summary>Opens a source, of the format that the options say or its beginning shows.</summary>
+    /// <param name="source">The source.</param>
+    /// <param name="options">How it is read and cut.</param>
+    /// <param name="fraction">Share that is held back for validation; null if all of it is for validation.</param>
+    public static DataPart Open(TrainingSource source, TrainingOptions options, double? fraction)
+    {
+        var text = TextSource.Open(source.Path);
+        var format = options.DataFormat == DataFormat.Auto ? ExampleFiles.Recognize(text) : options.DataFormat;
+        return format switch
+        {
+            DataFormat.Text => new TextPart(text, source.Weight, options, fraction),
+            DataFormat.Examples => new ExamplePart(source.Path, source.Weight, options, fraction, text.AppendTo, ct => ExampleFiles.Read(text, ct)),
+            _ => throw new InvalidDataException($"{source.Path}: conversations cannot be read yet"),
+        };
+    }
+}
