@@ -23,8 +23,7 @@ public readonly record struct TextPiece(ReadOnlyMemory<byte> Utf8, int File, boo
 public readonly record struct TextStatistics(long Bytes, long Characters);
 
 /// <summary>
-/// UTF-8 text in a file, or in all text files of a folder and its subfolders, in the ordinal order of their paths; each is a document, and
-/// so is each line of JSON Lines (.jsonl), whose "text" it is.
+/// UTF-8 text in a file, or in all text files of a folder and its subfolders, in the ordinal order of their paths; each is a document.
 /// Files that gzip packed (as one member) are unpacked on the way, whatever their names. A byte-order mark is dropped and CRLF becomes LF.
 /// Text is read in pieces of about a megabyte, never whole, and anything that is not UTF-8 is an error that names file and place.
 /// Of JSON Lines (.jsonl, .ndjson) each record is a document: its field "text".
