@@ -1,4 +1,4 @@
-using Ingot.Data;
+using Ingot.Chat;
 using Ingot.Training;
 using Spectre.Console;
 
@@ -76,15 +76,9 @@ internal abstract class ConsoleView : ITrainingObserver, IDisposable
     internal static IEnumerable<string> Sources(DataReport data) => data.Sources.Select(source =>
         $"data {source.Name}: {source.Contents}" + (data.Sources.Count > 1 ? $", drawn {source.Share:0.0 %}" : ""));
 
-    /// <summary>The words above an example.</summary>
-    internal static string Describe(ExamplePreview example) =>
-        $"the beginning as the model sees it, {example.Tokens:#,0} tokens"
-        + (example.LearnedTokens < example.Tokens ? $", {example.LearnedTokens:#,0} of them learnt; ⟦what stands here⟧ is only read:" : ":");
-
-    /// <summary>An example with what is only read between brackets.</summary>
-    internal static string Marked(ExamplePreview example) =>
-        Harmless(string.Concat(example.Pieces.Select(piece => piece.Learned ? piece.Text : $"⟦{piece.Text}⟧")))
-        + (example.OmittedTokens > 0 ? $" … ({example.OmittedTokens:#,0} tokens more)" : "");
+    /// <summary>The beginning of an example as the model sees it, in lines; the first says what is shown.</summary>
+    internal static string[] Example(DataReport data) =>
+        ExamplePreview.Format(data.Example, data.Tokenizer, maxTokens: 160).Split('\n');
 
     internal static string Start(TrainingStart start, string separator)
     {

@@ -37,8 +37,9 @@ internal sealed class LiveView : ConsoleView
     {
         foreach (var line in Sources(data))
             Keep(new Markup(Markup.Escape(line)));
-        Keep(new Markup($"[grey]{Markup.Escape(Describe(data.Example))}[/]"));
-        Keep(new Padder(new Markup(Markup.Escape(Marked(data.Example))), new Padding(4, 0, 0, 0)));
+        var example = Example(data);
+        Keep(new Markup($"[grey]the first as the model sees it: {Markup.Escape(example[0])}[/]"));
+        Keep(new Padder(new Markup(Markup.Escape(string.Join('\n', example.Skip(1)))), new Padding(4, 0, 0, 0)));
     }
 
     public override void OnStart(TrainingStart start)

@@ -13,8 +13,9 @@ internal sealed class PlainView(TextWriter output) : ConsoleView
     {
         foreach (var line in Sources(data))
             Write(line);
-        Write(Describe(data.Example));
-        WriteIndented(Marked(data.Example));
+        var example = Example(data);
+        Write($"the first as the model sees it: {example[0]}");
+        WriteIndented(string.Join('\n', example.Skip(1)));
     }
 
     public override void OnStart(TrainingStart start)

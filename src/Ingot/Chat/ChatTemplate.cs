@@ -38,6 +38,11 @@ public sealed class ChatTemplate
     /// <summary>Whether it says, with <c>{% generation %}</c>, what the model is to write.</summary>
     public bool MarksGeneration { get; }
 
+    /// <summary>The special tokens that it can read, such as bos_token.</summary>
+    internal SortedDictionary<string, string> SpecialTokens => new(
+        _variables.Where(pair => pair.Value is string && pair.Key.EndsWith("_token", StringComparison.Ordinal))
+            .ToDictionary(pair => pair.Key, pair => (string)pair.Value!), StringComparer.Ordinal);
+
     /// <summary>Reads a template.</summary>
     /// <param name="source">Its text.</param>
     /// <param name="name">Its name or file, for errors.</param>

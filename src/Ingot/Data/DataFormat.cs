@@ -9,7 +9,7 @@ public enum DataFormat
     /// <summary>Running text: files of text, or JSON Lines with a document as "text" each.</summary>
     Text,
 
-    /// <summary>Examples by themselves: lines of text, strings of a JSON array, or JSON Lines of strings or objects with a "text".</summary>
+    /// <summary>Texts, each an example by itself: lines of a .txt, entries of a JSON array, or lines of JSON Lines.</summary>
     Examples,
 
     /// <summary>Conversations and prompts with answers.</summary>

@@ -2,13 +2,12 @@ using System.Text.Json;
 
 namespace Ingot.Data;
 
-/// <summary>Texts in JSON: an array of strings, or JSON Lines, each a string or an object with a string "text".</summary>
+/// <summary>Documents in JSON Lines: each line a string, or an object with a string "text".</summary>
 internal static class JsonTexts
 {
     /// <summary>The key of an object that holds its text.</summary>
     public const string Key = "text";
 
-    private const int LargestArray = 256 << 20;
     private const int Beginning = 1 << 16;
 
     /// <summary>Whether a file is named as JSON Lines are.</summary>
@@ -55,39 +54,6 @@ internal static class JsonTexts
             number++;
             if (line.Span.IndexOfAnyExcept(" \t\r"u8) >= 0)
                 yield return (TextOf(line, path, number), number);
-        }
-    }
-
-    /// <summary>The strings of a JSON array.</summary>
-    /// <exception cref="InvalidDataException">The file is something else, or too large; the message says what.</exception>
-    public static IReadOnlyList<string> ReadArray(string path)
-    {
-        using var reader = new TextFileReader(path);
-        var (buffer, count) = (new byte[Beginning], 0);
-        while (reader.Append(ref buffer, ref count))
-        {
-            if (count > LargestArray)
-            {
-                throw new InvalidDataException(
-                    $"{path}: a JSON array of more than {LargestArray >> 20} MB. Write JSON Lines instead, a string a line.");
-            }
-        }
-
-        try
-        {
-            using var json = JsonDocument.Parse(buffer.AsMemory(0, count));
-            if (json.RootElement.ValueKind != JsonValueKind.Array)
-                throw Bad(path, $"it holds {Describe(json.RootElement)} where an array of strings belongs");
-            return [.. json.RootElement.EnumerateArray().Select((element, place) =>
-                TextOf(element) ?? throw Bad(path, $"entry {place} of the array is {Describe(element)}"))];
-        }
-        catch (JsonException e)
-        {
-            throw Bad($"{path}:{e.LineNumber + 1}", $"it is not JSON: {e.Message.Split(" LineNumber:")[0]}");
-        }
-        catch (InvalidOperationException)
-        {
-            throw Bad(path, "an escape in a text is half of a character (a lone surrogate)");
         }
     }
 
@@ -140,6 +106,7 @@ internal static class JsonTexts
     private static InvalidDataException Bad(string where, string problem) => new(
         $"{where}: {problem}. A text is a string or an object with a string \"{Key}\"; for conversations and prompts with answers see dataFormat.");
 
-    private static bool HasExtension(string path, string extension) =>
+    /// <summary>Whether a file is named so, perhaps with .gz behind.</summary>
+    public static bool HasExtension(string path, string extension) =>
         path.EndsWith(extension, StringComparison.OrdinalIgnoreCase) || path.EndsWith(extension + ".gz", StringComparison.OrdinalIgnoreCase);
 }

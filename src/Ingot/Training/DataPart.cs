@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Ingot.Chat;
 using Ingot.Data;
 using Ingot.Tokenizers;
 
@@ -37,12 +38,12 @@ internal abstract class DataPart(string name, double? weight) : IDisposable
     /// <summary>Adds to a hash what tells its text from another.</summary>
     public abstract void AppendTo(IncrementalHash hash);
 
-    /// <summary>Makes tokens of it.</summary>
-    public abstract void Encode(Tokenizer tokenizer, CancellationToken ct);
+    /// <summary>Takes the tokenizer, and the template of conversations if there is one; running text becomes tokens.</summary>
+    public abstract void Encode(Tokenizer tokenizer, ChatTemplate? template, CancellationToken ct);
 
     /// <summary>Lays it out in rows of some length.</summary>
-    /// <exception cref="InvalidDataException">It is too short.</exception>
-    public abstract void Prepare(int length, ITrainingObserver observer);
+    /// <exception cref="InvalidDataException">It is too short, or cannot be encoded.</exception>
+    public abstract void Prepare(int length, ITrainingObserver observer, CancellationToken ct);
 
     /// <summary>Batches to train on, from the first.</summary>
     public abstract ISeekableBatchSource TrainingBatches(int batch, int length);
@@ -62,12 +63,10 @@ internal abstract class DataPart(string name, double? weight) : IDisposable
     public static DataPart Open(TrainingSource source, TrainingOptions options, double? fraction)
     {
         var text = TextSource.Open(source.Path);
-        var format = options.DataFormat == DataFormat.Auto ? ExampleFiles.Recognize(text) : options.DataFormat;
-        return format switch
-        {
-            DataFormat.Text => new TextPart(text, source.Weight, options, fraction),
-            DataFormat.Examples => new ExamplePart(source.Path, source.Weight, options, fraction, text.AppendTo, ct => ExampleFiles.Read(text, ct)),
-            _ => throw new InvalidDataException($"{source.Path}: conversations cannot be read yet"),
-        };
+        var format = options.DataFormat == DataFormat.Auto ? DataFormats.Recognize(text) : options.DataFormat;
+        if (format == DataFormat.Text)
+            return new TextPart(text, source.Weight, options, fraction);
+        var files = ExampleFiles.Open(source.Path);
+        return new ExamplePart(source.Path, source.Weight, options, fraction, text.AppendTo, files.Read);
     }
 }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Ingot.Chat;
 using Ingot.Data;
 using Ingot.Tokenizers;
 
@@ -11,14 +12,14 @@ namespace Ingot.Training;
 /// <param name="options">How they are cut and laid out.</param>
 /// <param name="fraction">Share that is held back for validation; null if all of them are for validation.</param>
 /// <param name="appendTo">Adds to a hash what tells them from others.</param>
-/// <param name="read">Reads the texts.</param>
-/// <param name="encode">Makes examples of the texts; null for texts that are learnt whole.</param>
+/// <param name="read">Reads them.</param>
 internal sealed class ExamplePart(
     string name, double? weight, TrainingOptions options, double? fraction, Action<IncrementalHash> appendTo,
-    Func<CancellationToken, IEnumerable<string>> read, Func<Tokenizer, CancellationToken, IEnumerable<TokenizedExample>>? encode = null)
+    Func<CancellationToken, IEnumerable<TrainingExample>> read)
     : DataPart(name, weight)
 {
-    private List<TokenizedExample> _all = [];
+    private Tokenizer? _tokenizer;
+    private ChatTemplate? _template;
     private ExampleSet? _train;
     private ExampleSet? _validation;
     private int _rows;
@@ -43,32 +44,51 @@ internal sealed class ExamplePart(
 
     /// <inheritdoc/>
     public override IEnumerable<ReadOnlyMemory<byte>> ReadUtf8(CancellationToken ct) =>
-        read(ct).Select(text => new ReadOnlyMemory<byte>(Encoding.UTF8.GetBytes(text)));
+        read(ct).SelectMany(TextsOf).Select(text => new ReadOnlyMemory<byte>(Encoding.UTF8.GetBytes(text)));
 
     /// <inheritdoc/>
     public override void AppendTo(IncrementalHash hash) => appendTo(hash);
 
     /// <inheritdoc/>
-    public override void Encode(Tokenizer tokenizer, CancellationToken ct) =>
-        _all = [.. encode is null ? read(ct).Select(text => Whole(text, tokenizer)) : encode(tokenizer, ct)];
+    public override void Encode(Tokenizer tokenizer, ChatTemplate? template, CancellationToken ct) =>
+        (_tokenizer, _template) = (tokenizer, template);
 
     /// <inheritdoc/>
-    public override void Prepare(int length, ITrainingObserver observer)
+    public override void Prepare(int length, ITrainingObserver observer, CancellationToken ct)
     {
         var most = Math.Min(length, options.MaxLength ?? length);
-        var limited = ExampleSet.Limit(_all, most, options.Truncation, out var tooLong);
-        if (tooLong > 0)
+        var encoder = new ExampleEncoder(_tokenizer!, _template, new ExampleEncoderOptions
         {
-            observer.OnWarning($"{Name}: {tooLong:N0} of {_all.Count:N0} examples have more than {most} tokens and "
-                + (options.Truncation ? "were cut (maxLength)" : "go on as further examples"));
+            // Texts go on as further examples where they are not cut; a conversation that goes on without its beginning makes no sense.
+            MaxLength = most,
+            Truncation = options.Truncation ? ExampleTruncation.Turns : ExampleTruncation.Drop,
+            Answers = options.LearnedAnswers,
+        });
+        var whole = new ExampleEncoder(_tokenizer!, _template);
+        var (encoded, continued) = (new List<TokenizedExample>(), 0);
+        foreach (var example in read(ct))
+        {
+            ct.ThrowIfCancellationRequested();
+            if (options.Truncation || example is not TextExample)
+            {
+                if (encoder.Encode(example) is { } one)
+                    encoded.Add(one);
+            }
+            else if (whole.Encode(example) is { } text)
+            {
+                encoded.AddRange(ExampleSet.Limit([text], most, truncate: false, out var tooLong));
+                continued += tooLong;
+            }
         }
 
-        // What is left of an example may be a prompt without its answer.
-        var useful = limited.FindAll(example => example.Learned.Skip(1).Any(learned => learned));
-        if (useful.Count < limited.Count && useful.Count > 0)
-            observer.OnWarning($"{Name}: {limited.Count - useful.Count:N0} examples without a token to learn were left out");
-        _all = [];
-        var set = new ExampleSet(Name, useful.Count > 0 ? useful : limited);
+        Warn(observer, encoder.Counts, whole.Counts, continued, most);
+        if (encoded.Count == 0)
+        {
+            throw new InvalidDataException($"{Name}: none of the {encoder.Counts.Examples + whole.Counts.Examples:N0} examples has a token to "
+                + $"learn within {most} tokens: prompts need answers, and maxLength must leave some of them");
+        }
+
+        var set = new ExampleSet(Name, encoded.FindAll(example => example.Learned.Skip(1).Any(learned => learned)));
         (_train, _validation) = fraction is { } share ? set.Split(share) : (null, set);
         if (_train is not null)
             _rows = new ExampleRows(_train, length, options.Packing).Count;
@@ -82,21 +102,24 @@ internal sealed class ExamplePart(
     public override IEvaluationSource ValidationBatches(int batch, int length) =>
         new ExampleEvaluation(_validation!, batch, length, options.Packing, options.PadToMultipleOf);
 
-    /// <summary>A text that is learnt whole, and its end.</summary>
-    private TokenizedExample Whole(string text, Tokenizer tokenizer)
+    private static IEnumerable<string> TextsOf(TrainingExample example) => example switch
     {
-        var ids = new List<int>();
-        try
-        {
-            tokenizer.Encode(text, ids);
-        }
-        catch (InvalidDataException e)
-        {
-            throw new InvalidDataException($"{Name}: \"{(text.Length > 60 ? text[..60] + "…" : text)}\": {e.Message}", e);
-        }
+        TextExample text => [text.Text],
+        CompletionExample completion => [completion.Prompt, completion.Completion],
+        ConversationExample conversation => conversation.Messages.Select(message => message.Content),
+        _ => [],
+    };
 
-        if (tokenizer.EndOfTextId is { } end && (ids.Count == 0 || ids[^1] != end))
-            ids.Add(end);
-        return new TokenizedExample([.. ids], [.. Enumerable.Repeat(true, ids.Count)]);
+    private void Warn(ITrainingObserver observer, ExampleCounts counts, ExampleCounts whole, int continued, int most)
+    {
+        var all = counts.Examples + whole.Examples;
+        if (counts.Truncated > 0)
+            observer.OnWarning($"{Name}: {counts.Truncated:N0} of {all:N0} examples have more than {most} tokens and were cut (maxLength)");
+        if (continued > 0)
+            observer.OnWarning($"{Name}: {continued:N0} of {all:N0} examples have more than {most} tokens and go on as further examples");
+        if (counts.TooLong > 0)
+            observer.OnWarning($"{Name}: {counts.TooLong:N0} of {all:N0} examples have more than {most} tokens and were left out (maxLength)");
+        if (counts.WithoutTargets + whole.WithoutTargets is > 0 and var without)
+            observer.OnWarning($"{Name}: {without:N0} of {all:N0} examples have no token to learn and were left out");
     }
 }

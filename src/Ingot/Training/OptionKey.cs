@@ -234,8 +234,10 @@ public sealed class OptionKey
             return null;
         }
 
+        // One object by itself is an entry, too.
+        bool isEntry = children.Any(child => !int.TryParse(child.Key, out _));
         var sources = new List<TrainingSource>();
-        foreach (IConfigurationSection child in children)
+        foreach (IConfigurationSection child in isEntry ? [section] : children)
         {
             IConfigurationSection[] fields = [.. child.GetChildren()];
             if (fields.Length == 0 && child.Value is { } text)

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using Ingot.Chat;
 using Ingot.Data;
 using Ingot.Tokenizers;
 
@@ -43,11 +44,11 @@ internal sealed class TextPart(TextSource source, double? weight, TrainingOption
     public override void AppendTo(IncrementalHash hash) => source.AppendTo(hash);
 
     /// <inheritdoc/>
-    public override void Encode(Tokenizer tokenizer, CancellationToken ct) =>
+    public override void Encode(Tokenizer tokenizer, ChatTemplate? template, CancellationToken ct) =>
         _dataset = TokenDataset.Prepare(source, tokenizer, DataCache.TokensFolder, fraction ?? 0, cancellationToken: ct);
 
     /// <inheritdoc/>
-    public override void Prepare(int length, ITrainingObserver observer)
+    public override void Prepare(int length, ITrainingObserver observer, CancellationToken ct)
     {
         if (fraction is not null && Train.TokenCount < length + 1L)
         {

@@ -108,7 +108,7 @@ public sealed class Trainer : IDisposable
                     $"sequenceLength {length} is longer than the model's {_model.MaxPositions} positions (maxPositionEmbeddings)");
             }
 
-            _data.Prepare(length, observer);
+            _data.Prepare(length, observer, ct);
             // Fewer examples than a batch has rows: no empty ones need be computed.
             var accumulation = options.GradientAccumulationSteps;
             var batch = Math.Min(options.PerDeviceTrainBatchSize, (int)Math.Ceiling((double)_data.RowsPerEpoch / accumulation));

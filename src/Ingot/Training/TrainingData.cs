@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Ingot.Chat;
 using Ingot.Checkpoints;
 using Ingot.Data;
 using Ingot.Tokenizers;
@@ -15,13 +16,17 @@ internal sealed class TrainingData : IDisposable
     private PrefetchingBatchSource? _batches;
     private readonly List<ValidationSource> _validation = [];
 
-    private TrainingData(TrainingOptions options, List<DataPart> parts, DataPart? evalPart, Tokenizer tokenizer) =>
-        (_options, _parts, _evalPart, Tokenizer, TokenizerFiles) = (options, parts, evalPart, tokenizer, ReadFiles(tokenizer));
+    private TrainingData(TrainingOptions options, List<DataPart> parts, DataPart? evalPart, Tokenizer tokenizer, ChatTemplate? template)
+    {
+        (_options, _parts, _evalPart, Tokenizer) = (options, parts, evalPart, tokenizer);
+        var files = ReadFiles(tokenizer);
+        TokenizerFiles = [.. files, .. (template is null ? [] : RunChatTemplate.Files(template)).ExceptBy(files.Select(f => f.Name), f => f.Name)];
+    }
 
     /// <summary>The tokenizer: trained on the text, or loaded.</summary>
     public Tokenizer Tokenizer { get; }
 
-    /// <summary>The tokenizer's files, for checkpoints.</summary>
+    /// <summary>The files of the tokenizer and of the chat template, for checkpoints.</summary>
     public IReadOnlyList<(string Name, byte[] Content)> TokenizerFiles { get; }
 
     /// <summary>Tokens of a row.</summary>
@@ -75,7 +80,8 @@ internal sealed class TrainingData : IDisposable
             if (options.Texts.Count > 0)
             {
                 parts.Add(new ExamplePart("texts", null, options, fraction,
-                    hash => hash.AppendData(Encoding.UTF8.GetBytes(string.Join('\0', options.Texts))), _ => options.Texts));
+                    hash => hash.AppendData(Encoding.UTF8.GetBytes(string.Join('\0', options.Texts))),
+                    _ => options.Texts.Select((text, i) => new TextExample($"texts[{i}]", text))));
             }
 
             evalPart = prepared is not null ? new TextPart(prepared, null, options, fraction: null)
@@ -87,9 +93,10 @@ internal sealed class TrainingData : IDisposable
             var tokenizer = OpenTokenizer(options, checkpoint, parts, all, observer, ct);
             foreach (var prompt in options.SamplePrompts)
                 RequireEncodable(tokenizer, prompt);
+            var template = RunChatTemplate.Find(options, checkpoint, tokenizer, observer);
             foreach (var part in all)
-                part.Encode(tokenizer, ct);
-            return new TrainingData(options, parts, evalPart, tokenizer);
+                part.Encode(tokenizer, template, ct);
+            return new TrainingData(options, parts, evalPart, tokenizer, template);
         }
         catch (Exception e)
         {
@@ -107,12 +114,12 @@ internal sealed class TrainingData : IDisposable
 
     /// <summary>Lays the data out in rows of some length.</summary>
     /// <exception cref="InvalidDataException">Some of it is too short; the message names it and the way out.</exception>
-    public void Prepare(int length, ITrainingObserver observer)
+    public void Prepare(int length, ITrainingObserver observer, CancellationToken ct)
     {
         Length = length;
         foreach (var part in _parts)
-            part.Prepare(length, observer);
-        _evalPart?.Prepare(length, observer);
+            part.Prepare(length, observer, ct);
+        _evalPart?.Prepare(length, observer, ct);
     }
 
     /// <summary>Begins to read training batches of so many rows, from a position if one is given.</summary>
@@ -130,7 +137,7 @@ internal sealed class TrainingData : IDisposable
         List<double> weights = [.. _parts.Zip(sources, (part, source) => part.Weight ?? source.BatchesPerEpoch)];
         Report = new DataReport(
             [.. _parts.Zip(weights, (part, weight) => new DataSourceReport(part.Name, part.Contents, weight / weights.Sum()))],
-            ExamplePreview.Of(_parts[0].Name, _parts[0].Example, Tokenizer));
+            _parts[0].Example, Tokenizer);
         var source = sources.Count == 1 ? sources[0] : new MixtureBatches(sources, weights, rows / rowsOfADraw, (ulong)_options.Seed);
         if (position is { } p)
             source.Position = p;
@@ -223,7 +230,7 @@ internal sealed class TrainingData : IDisposable
         }
     }
 
-    private static List<(string, byte[])> ReadFiles(Tokenizer tokenizer)
+    private static List<(string Name, byte[] Content)> ReadFiles(Tokenizer tokenizer)
     {
         var folder = Directory.CreateTempSubdirectory("ingot-tokenizer-").FullName;
         try

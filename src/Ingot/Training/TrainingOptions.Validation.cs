@@ -201,6 +201,7 @@ public sealed partial record TrainingOptions
 
         problems.Known("sampling", Sampling);
         problems.Known("dataFormat", DataFormat);
+        problems.Known("learnedAnswers", LearnedAnswers);
         problems.Between("maxLength", MaxLength, 2, MostTokensOfAStep);
         if (MaxLength > SequenceLength)
         {

@@ -1,4 +1,5 @@
 using Ingot.Adapters;
+using Ingot.Chat;
 using Ingot.Data;
 
 namespace Ingot.Training;
@@ -68,6 +69,15 @@ public sealed partial record TrainingOptions
     /// </summary>
     public DataFormat DataFormat { get; init; } = DataFormat.Auto;
 
+    /// <summary>
+    /// How conversations are written: a built-in template such as "chatml", a .jinja file, or the name of one of the model folder's; unset
+    /// takes the folder's own.
+    /// </summary>
+    public string? ChatTemplate { get; init; }
+
+    /// <summary>Which answers of a conversation are learnt: "all", or only the "last".</summary>
+    public LearnedAnswers LearnedAnswers { get; init; } = LearnedAnswers.All;
+
     /// <summary>Validation data; unset holds back validationFraction of the training data.</summary>
     public string? EvalData { get; init; }
 
@@ -92,7 +102,10 @@ public sealed partial record TrainingOptions
     /// <summary>Most tokens of an example; unset takes sequenceLength.</summary>
     public int? MaxLength { get; init; }
 
-    /// <summary>Whether an example longer than maxLength is cut; otherwise it goes on as a further example.</summary>
+    /// <summary>
+    /// Whether an example longer than maxLength is cut, a conversation behind an answer; otherwise a text goes on as a further example, and
+    /// others are left out.
+    /// </summary>
     public bool Truncation { get; init; } = true;
 
     /// <summary>Whether rows hold as many whole examples as fit, which do not see each other; otherwise each is padded to its batch's longest.</summary>

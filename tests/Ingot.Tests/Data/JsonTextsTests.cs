@@ -5,21 +5,18 @@ using NUnit.Framework;
 
 namespace Ingot.Tests.Data;
 
-/// <summary>Texts and examples in files of lines, JSON and JSON Lines.</summary>
+/// <summary>Documents in JSON Lines, and what files hold.</summary>
 public sealed class JsonTextsTests : FolderTests
 {
     [Test]
-    public void LinesArraysAndJsonLinesAreExamples()
+    public void EachLineIsAStringOrHasAText()
     {
-        string[] expected = ["one", "two \"2\"", "drei – 三"];
-        Write("a.txt", "one\n\r\ntwo \"2\"\r\ndrei – 三");
-        Write("a.json", """["one", "two \"2\"", "", "drei – \u4e09"]""");
-        Write("a.jsonl", "\"one\"\n\n{\"id\": 1, \"text\": \"two \\\"2\\\"\"}\n  \n{\"text\": \"drei – 三\"}");
-        foreach (var file in new[] { "a.txt", "a.json", "a.jsonl" })
-            Assert.That(ExampleFiles.Read(TextSource.Open(In(file))), Is.EqualTo(expected), file);
+        Write("a.jsonl", "\"one\"\n\n{\"id\": 1, \"text\": \"two \\\"2\\\"\"}\r\n  \n{\"text\": \"drei – 三\"}");
+        (string, long)[] expected = [("one", 1), ("two \"2\"", 3), ("drei – 三", 5)];
+        Assert.That(JsonTexts.ReadLines(In("a.jsonl")), Is.EqualTo(expected));
         using (var gzip = new GZipStream(File.Create(In("b.jsonl.gz")), CompressionLevel.Fastest))
             gzip.Write(File.ReadAllBytes(In("a.jsonl")));
-        Assert.That(ExampleFiles.Read(TextSource.Open(In("b.jsonl.gz"))), Is.EqualTo(expected));
+        Assert.That(JsonTexts.ReadLines(In("b.jsonl.gz")), Is.EqualTo(expected));
     }
 
     [Test]
@@ -39,11 +36,12 @@ public sealed class JsonTextsTests : FolderTests
     [TestCase("a.json", "[{\"messages\": []}]", DataFormat.Chat)]
     [TestCase("a.jsonl", "\"a\"\n", DataFormat.Examples)]
     [TestCase("a.txt", "[\"a\"]", DataFormat.Text)]
+    [TestCase("a.yml", "conversations:", DataFormat.Chat)]
     [TestCase("a.json", "no JSON", DataFormat.Text)]
     public void WhatAFileHoldsIsSeenInItsBeginning(string name, string content, DataFormat expected)
     {
         Write(name, content);
-        Assert.That(ExampleFiles.Recognize(TextSource.Open(In(name))), Is.EqualTo(expected));
+        Assert.That(DataFormats.Recognize(TextSource.Open(In(name))), Is.EqualTo(expected));
     }
 
     [TestCase("a.jsonl", "\"a\"\n{\"texts\": 1, \"b\": 2}\n", "a.jsonl:2:", "texts, b")]
@@ -51,13 +49,10 @@ public sealed class JsonTextsTests : FolderTests
     [TestCase("a.jsonl", "{\"text\": 5}\n", "a.jsonl:1:", "text")]
     [TestCase("a.jsonl", "[1]\n", "a.jsonl:1:", "an array")]
     [TestCase("a.jsonl", "{\"text\": \"\\ud800\"}\n", "a.jsonl:1:", "surrogate")]
-    [TestCase("a.json", "[\"a\", 5]", "a.json:", "entry 1")]
-    [TestCase("a.json", "[\"a\",\n \"b\"\n", "a.json:", "not JSON")]
-    [TestCase("a.json", "{\"text\": \"a\"}", "a.json:", "array of strings")]
     public void WhatIsNoTextIsNamed(string name, string content, string place, string problem)
     {
         Write(name, content);
-        Assert.That(() => ExampleFiles.Read(TextSource.Open(In(name))).ToList(),
+        Assert.That(() => JsonTexts.ReadLines(In(name)).ToList(),
             Throws.TypeOf<InvalidDataException>().With.Message.Contains(place).And.Message.Contains(problem));
     }
 

@@ -55,7 +55,7 @@ public sealed class FineTuningTests : RunTests
 
         Assert.That(listener.Data!.Sources.Select(source => source.Name), Is.EqualTo((string[])["texts"]));
         Assert.That(listener.Data.Sources[0].Contents, Does.StartWith("5 examples"));
-        Assert.That(listener.Data.Example.Pieces, Is.EqualTo((ExamplePiece[])[new("the cat sees me.", true)]));
+        Assert.That(listener.Data.Tokenizer.Decode([.. listener.Data.Example.Tokens]), Is.EqualTo("the cat sees me."));
     }
 
     [Test]
@@ -196,7 +196,7 @@ public sealed class FineTuningTests : RunTests
         Assert.That(() => Train(FineTune() with { Texts = [], Data = In("letters.jsonl"), DocumentMask = true }),
             Throws.TypeOf<TrainingException>().With.Message.Contains("letters.jsonl").And.Message.Contains("no token to learn"));
         Assert.That(() => Train(FineTune() with { Texts = ["a", "t"], OutputDir = In("other") }),
-            Throws.TypeOf<InvalidDataException>().With.Message.Contains("texts").And.Message.Contains("to be learnt"));
+            Throws.TypeOf<InvalidDataException>().With.Message.Contains("texts").And.Message.Contains("token to learn"));
     }
 
     [Test]
@@ -208,6 +208,34 @@ public sealed class FineTuningTests : RunTests
         var apart = Train(options with { DocumentMask = true });
         var together = Train(options with { OutputDir = In("together") });
         Assert.That(apart.EvalLoss, Is.Not.EqualTo(together.EvalLoss));
+    }
+
+    [Test]
+    public void OfConversationsTheAnswersAreLearnt()
+    {
+        Train(Tiny() with { OutputDir = BasePath, MaxSteps = 5, Tokenizer = "bpe", VocabSize = 300, SequenceLength = 128 });
+        Write("chat.jsonl", string.Concat(Enumerable.Range(0, 12).Select(i => i % 2 == 0
+            ? $"{{\"messages\": [{{\"role\": \"user\", \"content\": \"who is {i}?\"}}, {{\"role\": \"assistant\", \"content\": \"me\"}}]}}\n"
+            : $"{{\"prompt\": \"{i} sees \", \"completion\": \"the moon\"}}\n")));
+        var options = FineTune() with
+        {
+            Texts = [], Data = In("chat.jsonl"), ChatTemplate = "chatml", MaxLength = null, MaxSteps = 20, SaveTotalLimit = 1, OutputDir = In("unbroken"),
+        };
+        var listener = new Listener();
+        var result = Train(options, listener);
+
+        Assert.That(listener.Data!.Sources[0].Contents, Does.Match(@"12 examples, [\d,]+ tokens, \d+ of them learnt"));
+        var (tokens, learned) = (listener.Data.Example.Tokens, listener.Data.Example.Learned);
+        Assert.That(listener.Data.Tokenizer.Decode([.. tokens.Where((_, i) => learned[i])]), Is.EqualTo("me<|im_end|>"));
+        Assert.That(File.Exists(Path.Combine(result.ModelDirectory, "chat_template.jinja")));
+        Assert.That(result.Loss, Is.LessThan(listener.Steps[0].Loss - 1));
+
+        // Resumed, the template is the checkpoint's: the folder is not needed.
+        using var source = new CancellationTokenSource();
+        Train(options with { OutputDir = RunPath }, new Listener { EachStep = s => { if (s.Step == 5) source.Cancel(); } }, source.Token);
+        Directory.Delete(BasePath, recursive: true);
+        Resume(RunPath);
+        AssertSameRun(RunPath, In("unbroken"));
     }
 
     /// <summary>A tiny model to start from; made once a test, in a second.</summary>
