@@ -66,6 +66,11 @@ internal abstract class ConsoleView : ITrainingObserver, IDisposable
         var sources = evaluation.Sources.Count > 1
             ? string.Concat(evaluation.Sources.Select(source => $"{separator}{Path.GetFileName(source.Name)} {Loss(source.Loss)}"))
             : "";
+        if (evaluation.Preferences is { } rewards)
+        {
+            bits = $"{separator}{rewards.Accuracy:0.0 %} of pairs right{separator}reward margin {rewards.Margin:0.000}";
+        }
+
         return $"validation loss {Loss(evaluation.Loss)}{bits}{(evaluation.IsBest ? separator + "best" : "")}{sources}";
     }
 

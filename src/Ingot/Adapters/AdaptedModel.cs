@@ -84,7 +84,7 @@ public sealed record AdaptedModel : ModelConfig
         Base.TrainingFlopsPerToken(length)
         + DeclareParameters().Sum(p => IsTrained(p.Name) ? (IsOfBase(p) ? 0 : 6.0 * p.Elements) : -2.0 * p.Elements);
 
-    /// <summary>Throws an <see cref="ArgumentException"/> if a name among target_modules or modules_to_save does not fit the model.</summary>
+    /// <summary>Throws an <see cref="ArgumentException"/> if a name among target_modules or modules_to_save does not fit.</summary>
     public override void Validate()
     {
         Base.Validate();
@@ -99,7 +99,7 @@ public sealed record AdaptedModel : ModelConfig
             if (LoraConfig.EndsWith("lm_head", target) || modules.Any(m => m == head && LoraConfig.EndsWith(m, target)))
             {
                 throw new ArgumentException(head == "lm_head"
-                    ? "target_modules: lm_head gets no low-rank adapter, because head and loss are computed in one: name it in modules_to_save"
+                    ? "target_modules: lm_head gets no low-rank adapter, for head and loss are computed in one: name it in modules_to_save"
                     : $"target_modules: {target} cannot be adapted, because the head and the token table are one weight (tied)");
             }
 
@@ -113,8 +113,8 @@ public sealed record AdaptedModel : ModelConfig
                 throw new ArgumentException($"modules_to_save: {NoSuch(saved, modules, "module")}");
             if (head != "lm_head" && matches.Contains(head))
             {
-                throw new ArgumentException($"modules_to_save: {saved} is the head, too (tied weights), and PEFT keeps a copy of one of the "
-                    + "two only: leave it out, or train the whole model");
+                throw new ArgumentException($"modules_to_save: {saved} is the head, too (tied weights), and PEFT keeps a copy of one of "
+                    + "the two only: leave it out, or train the whole model");
             }
 
             if (linear.FirstOrDefault(l => l.IsAdapted && matches.Contains(l.Name)) is { } both)

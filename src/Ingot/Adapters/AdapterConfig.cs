@@ -10,7 +10,8 @@ internal sealed class AdapterConfig
     private static readonly (string Key, string[] Harmless)[] Unsupported =
     [
         ("bias", ["\"none\""]), ("rank_pattern", ["{}"]), ("alpha_pattern", ["{}"]), ("lora_bias", ["false"]), ("use_qalora", ["false"]),
-        ("layer_replication", []), ("target_parameters", ["[]"]), ("trainable_token_indices", ["[]", "{}"]), ("alora_invocation_tokens", []),
+        ("layer_replication", []), ("target_parameters", ["[]"]), ("trainable_token_indices", ["[]", "{}"]),
+        ("alora_invocation_tokens", []),
         ("init_lora_weights", ["true", "false", "\"gaussian\"", "\"eva\"", "\"orthogonal\""]),
     ];
 
@@ -44,7 +45,9 @@ internal sealed class AdapterConfig
 
         Lora = new LoraConfig
         {
-            Rank = Number("r", 8) is var r && r == Math.Truncate(r) && r is >= 1 and <= int.MaxValue ? (int)r : throw Bad($"r is {r}, but must be 1 or more"),
+            Rank = Number("r", 8) is var r && r == Math.Truncate(r) && r is >= 1 and <= int.MaxValue
+                ? (int)r
+                : throw Bad($"r is {r}, but must be 1 or more"),
             Alpha = Number("lora_alpha", 8),
             Dropout = Number("lora_dropout", 0),
             UseRslora = Flag("use_rslora"),
@@ -76,7 +79,9 @@ internal sealed class AdapterConfig
         if (textIsExpression && _json[key]?.GetValueKind() == JsonValueKind.String)
             return Text(key) == LoraConfig.AllLinear ? [LoraConfig.AllLinear] : [];
         return Read<string[]>(key, [], JsonValueKind.Array, "a list of strings", v =>
-            [.. v.EnumerateArray().Select(e => e.ValueKind == JsonValueKind.String ? e.GetString()! : throw Bad($"{key} holds {e.GetRawText()}, where names belong"))]);
+            [.. v.EnumerateArray().Select(e => e.ValueKind == JsonValueKind.String
+                ? e.GetString()!
+                : throw Bad($"{key} holds {e.GetRawText()}, where names belong"))]);
     }
 
     private T Read<T>(string key, T fallback, JsonValueKind kind, string wanted, Func<JsonElement, T> convert)

@@ -89,26 +89,28 @@ public static class AdapterFiles
 
     /// <summary>The base model with the adapter of a folder, whose weights are still to be loaded.</summary>
     /// <exception cref="FileNotFoundException">The folder lacks one of the two files.</exception>
-    /// <exception cref="InvalidDataException">The adapter is of a kind that is not known, or made for another model; the message says so.</exception>
+    /// <exception cref="InvalidDataException">The adapter is of a kind that is not known, or made for another model.</exception>
     public static AdaptedModel LoadModel(string folder, ModelConfig baseModel)
     {
         var config = new AdapterConfig(folder);
         using var file = OpenWeights(folder);
         // What the file holds is what is adapted, however the settings say so: by names, an expression, or numbers of layers.
-        var adapted = file.Tensors.Where(t => t.Name.StartsWith(Prefix, StringComparison.Ordinal) && t.Name.EndsWith(LoraLayers.A, StringComparison.Ordinal))
-            .Select(t => t.Name[Prefix.Length..^LoraLayers.A.Length]).ToHashSet();
+        var adapted = file.Tensors.Select(t => t.Name)
+            .Where(name => name.StartsWith(Prefix, StringComparison.Ordinal) && name.EndsWith(LoraLayers.A, StringComparison.Ordinal))
+            .Select(name => name[Prefix.Length..^LoraLayers.A.Length]).ToHashSet();
         var all = new AdaptedModel(baseModel, config.Lora with { TargetModules = [LoraConfig.AllLinear] }).LinearLayers();
         if (adapted.FirstOrDefault(name => all.All(l => l.Name != name)) is { } foreign)
         {
-            throw new InvalidDataException($"{file.Path} adapts '{foreign}', which the base model ({baseModel.ModelType}, {baseModel.Layers} "
-                + $"layers) does not have as a linear layer: it was made for another base model{Named(config.BaseModel)}");
+            throw new InvalidDataException($"{file.Path} adapts '{foreign}', which the base model ({baseModel.ModelType}, "
+                + $"{baseModel.Layers} layers) does not have as a linear layer: it was made for another base model{Named(config.BaseModel)}");
         }
 
         if (adapted.Count == 0)
             throw new InvalidDataException($"{file.Path} holds no tensor '{Prefix}….lora_A.weight': it is no LoRA adapter");
         var listed = config.Lora.TargetModules.Count > 0
             && all.Where(l => config.Lora.IsTarget(l.Name)).Select(l => l.Name).ToHashSet().SetEquals(adapted);
-        var model = new AdaptedModel(baseModel, listed ? config.Lora : config.Lora with { TargetModules = [.. adapted.Order(StringComparer.Ordinal)] });
+        var model = new AdaptedModel(
+            baseModel, listed ? config.Lora : config.Lora with { TargetModules = [.. adapted.Order(StringComparer.Ordinal)] });
         try
         {
             model.Validate();
@@ -132,7 +134,8 @@ public static class AdapterFiles
     /// <summary>A base model with an adapter merged into its weights: it computes as fast as the base.</summary>
     /// <exception cref="IOException">A file is missing or cannot be read.</exception>
     /// <exception cref="InvalidDataException">A file's content is wrong; the message names file and place.</exception>
-    public static (ModelConfig Model, ParameterStore Parameters) LoadMerged(string baseFolder, string folder, Device device, DType computeType)
+    public static (ModelConfig Model, ParameterStore Parameters) LoadMerged(
+        string baseFolder, string folder, Device device, DType computeType)
     {
         using var tensors = ModelTensors.Open(baseFolder);
         var model = LoadModel(folder, tensors.Model);

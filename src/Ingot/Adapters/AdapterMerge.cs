@@ -13,8 +13,8 @@ public static class AdapterMerge
     // What belongs to a checkpoint of training, to an adapter or to weights in other formats, and not to a model.
     private static readonly string[] LeftOut =
     [
-        "optimizer.safetensors", "trainer_state.json", "manifest.json", AdapterFiles.ConfigName, AdapterFiles.WeightsName, ModelWeights.IndexName,
-        ModelFiles.WeightsName,
+        "optimizer.safetensors", "trainer_state.json", "manifest.json", AdapterFiles.ConfigName, AdapterFiles.WeightsName,
+        ModelWeights.IndexName, ModelFiles.WeightsName,
     ];
 
     private static readonly string[] CopiedEndings = [".json", ".txt", ".model", ".jinja", ".md", ".tiktoken"];
@@ -24,7 +24,7 @@ public static class AdapterMerge
     /// <param name="adapterFolder">The adapter.</param>
     /// <param name="output">The new folder, which must not be there or be empty.</param>
     /// <param name="onProgress">Told how many bytes are written, and of how many.</param>
-    /// <exception cref="IOException">A file is missing, cannot be read or written, or there is something of the new folder's name.</exception>
+    /// <exception cref="IOException">A file is missing, cannot be read or written, or the new folder is there already.</exception>
     /// <exception cref="InvalidDataException">A file's content is wrong, or the adapter was made for another model.</exception>
     public static void Merge(string baseFolder, string adapterFolder, string output, Action<long, long>? onProgress = null) =>
         Write(baseFolder, adapterFolder, output, (adapter, weight) => adapter.Merge(weight), replace: true, onProgress);
@@ -34,13 +34,14 @@ public static class AdapterMerge
     /// <param name="adapterFolder">The adapter that is in it.</param>
     /// <param name="output">The new folder, which must not be there or be empty.</param>
     /// <param name="onProgress">Told how many bytes are written, and of how many.</param>
-    /// <exception cref="NotSupportedException">The base's weights cannot be had from merged ones: DoRA, or modules that were trained whole.</exception>
+    /// <exception cref="NotSupportedException">The base's weights are lost: DoRA, or modules that were trained whole.</exception>
     public static void Unmerge(string mergedFolder, string adapterFolder, string output, Action<long, long>? onProgress = null) =>
         Write(mergedFolder, adapterFolder, output, (adapter, weight) => adapter.Unmerge(weight), replace: false, onProgress);
 
     private delegate void Change(LoraWeights adapter, Span<float> weight);
 
-    private static void Write(string folder, string adapterFolder, string output, Change change, bool replace, Action<long, long>? onProgress)
+    private static void Write(
+        string folder, string adapterFolder, string output, Change change, bool replace, Action<long, long>? onProgress)
     {
         using var tensors = ModelTensors.Open(folder);
         var model = AdapterFiles.LoadModel(adapterFolder, tensors.Model);
@@ -53,7 +54,8 @@ public static class AdapterMerge
         }
 
         // The adapter alone; the base stays in its files.
-        using var adapter = new ParameterStore(Device.Cpu, [.. model.DeclareParameters().Where(p => model.IsTrained(p.Name))], DType.F32, training: false);
+        using var adapter = new ParameterStore(
+            Device.Cpu, [.. model.DeclareParameters().Where(p => model.IsTrained(p.Name))], DType.F32, training: false);
         AdapterFiles.LoadWeights(adapterFolder, model, adapter);
         var layers = model.LinearLayers().Where(l => l.IsAdapted).ToDictionary(l => l.Name + ".weight");
 

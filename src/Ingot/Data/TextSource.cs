@@ -130,6 +130,8 @@ public sealed class TextSource
             {
                 foreach (var text in JsonLinesText.Read(Files[file].Path, cancellationToken))
                 {
+                    if (text.Length == 0)
+                        continue;
                     yield return new TextPiece(text, file, EndsDocument: true);
                 }
 

@@ -48,6 +48,12 @@ public readonly record struct MetricsRow
     /// <summary>Validation loss in bits per byte of text; absent when not evaluated.</summary>
     public double? EvalBitsPerByte { get; init; }
 
+    /// <summary>Share of the step's pairs whose chosen answer has the higher reward; absent unless preferences are learnt.</summary>
+    public double? RewardAccuracy { get; init; }
+
+    /// <summary>By how much chosen answers have the higher reward; absent unless preferences are learnt.</summary>
+    public double? RewardMargin { get; init; }
+
     /// <summary>Writes NaN and infinities as null.</summary>
     internal sealed class FiniteConverter : JsonConverter<double>
     {

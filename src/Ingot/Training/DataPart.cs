@@ -62,6 +62,8 @@ internal abstract class DataPart(string name, double? weight) : IDisposable
     /// <param name="fraction">Share that is held back for validation; null if all of it is for validation.</param>
     public static DataPart Open(TrainingSource source, TrainingOptions options, double? fraction)
     {
+        if (options.Objective == TrainingObjective.Dpo)
+            return new PreferencePart(source, options, fraction);
         var text = TextSource.Open(source.Path);
         var format = options.DataFormat == DataFormat.Auto ? DataFormats.Recognize(text) : options.DataFormat;
         if (format == DataFormat.Text)

@@ -134,6 +134,9 @@ public sealed record EvaluationReport(long Step, double Loss, double? BitsPerByt
 {
     /// <summary>The loss on each source of validation data.</summary>
     public IReadOnlyList<SourceLoss> Sources { get; init; } = [];
+
+    /// <summary>Rewards of the validation pairs; null unless preferences are learnt.</summary>
+    public PreferenceResult? Preferences { get; init; }
 }
 
 /// <summary>A model's loss on one source of data.</summary>

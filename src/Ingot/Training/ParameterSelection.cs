@@ -31,7 +31,7 @@ public static partial class ParameterSelection
         var most = depths.Values.DefaultIfEmpty(0).Max();
         var layout = new ParameterLayout(parameters, Settings);
         return layout.TrainedElements > 0 ? layout : throw new TrainingOptionsException(
-            [$"{(options.Freeze.Count > 0 ? "freeze" : "trainable")} leaves nothing to train: all {parameters.Count} parameters are frozen"]);
+            [$"{(options.Freeze.Count > 0 ? "freeze" : "trainable")} leaves nothing to train: all parameters are frozen"]);
 
         ParameterSettings? Settings(ParameterInfo p)
         {

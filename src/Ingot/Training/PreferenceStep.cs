@@ -55,15 +55,16 @@ public sealed class PreferenceStep : IDisposable
             throw new ArgumentException($"label smoothing {labelSmoothing} must be from 0 to below 0.5: at one half, nothing is preferred");
         if (options.HasSegments)
             throw new ArgumentException("pairs of answers are not packed: each row is one answer");
-        if (referenceParameters == parameters && referenceModel.DeclareParameters().FirstOrDefault(p => parameters.Layout.IsTrained(p.Name)) is { } moving)
+        if (referenceParameters == parameters
+            && referenceModel.DeclareParameters().FirstOrDefault(p => parameters.Layout.IsTrained(p.Name)) is { } moving)
             throw new ArgumentException($"the reference model would change with the trained one: both have the parameter {moving.Name}");
         (_options, _beta, _smoothing) = (options with { HasRowWeights = true, LabelSmoothing = 0 }, beta, labelSmoothing);
         try
         {
             _step = new TrainingStep(model, parameters, _options);
-            _policy = new SequenceLikelihood(model, parameters, options, dropout: true);
-            _reference = new SequenceLikelihood(referenceModel, referenceParameters, options, dropout: false);
-            _measured = new SequenceLikelihood(model, parameters, options, dropout: false);
+            _policy = new SequenceLikelihood(model, parameters, options, dropout: true, _step.Arena);
+            _reference = new SequenceLikelihood(referenceModel, referenceParameters, options, dropout: false, _step.Arena);
+            _measured = new SequenceLikelihood(model, parameters, options, dropout: false, _step.Arena);
         }
         catch
         {

@@ -17,7 +17,9 @@ internal sealed class SequenceLikelihood : IDisposable
     /// <param name="parameters">Its parameters, and perhaps others besides.</param>
     /// <param name="options">Sizes, precision, kernels; the seed of dropout.</param>
     /// <param name="dropout">Whether dropout is on: with the step's number, the masks are those of <see cref="TrainingStep"/>.</param>
-    public SequenceLikelihood(ModelConfig model, ParameterStore parameters, TrainingStepOptions options, bool dropout)
+    /// <param name="arena">Memory for temporaries that others use, too, at other times.</param>
+    public SequenceLikelihood(
+        ModelConfig model, ParameterStore parameters, TrainingStepOptions options, bool dropout, DeviceBuffer? arena = null)
     {
         _options = options;
         _losses = new float[options.Batch * options.Length];
@@ -33,6 +35,7 @@ internal sealed class SequenceLikelihood : IDisposable
             HeadBytes = options.HeadBytes,
             Tf32 = options.Tf32,
             Kernels = options.Kernels,
+            Arena = arena,
         });
         _graph.Set<float>("scale", [1]);
     }

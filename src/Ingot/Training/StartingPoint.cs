@@ -1,3 +1,4 @@
+using Ingot.Adapters;
 using Ingot.Checkpoints;
 using Ingot.Graphs;
 using Ingot.Models;
@@ -10,10 +11,14 @@ internal sealed class StartingPoint : IDisposable
 {
     private readonly ModelTensors? _tensors;
 
-    private StartingPoint(ModelConfig model, ModelTensors? tensors) => (Model, _tensors) = (model, tensors);
+    private StartingPoint(ModelConfig model, ModelTensors? tensors, string? folder = null) =>
+        (Model, _tensors, Folder) = (model, tensors, folder);
 
     /// <summary>The model to train.</summary>
     public ModelConfig Model { get; }
+
+    /// <summary>Folder that the model is from; null if it is new, or that of the checkpoint.</summary>
+    public string? Folder { get; }
 
     /// <summary>Finds it.</summary>
     /// <param name="options">The run's options.</param>
@@ -22,11 +27,21 @@ internal sealed class StartingPoint : IDisposable
     /// <param name="observer">Who is warned.</param>
     public static StartingPoint Find(TrainingOptions options, string? checkpoint, Tokenizer tokenizer, ITrainingObserver observer)
     {
+        if (options.LoraRank > 0 && !BaseModel.IsFolder(options.Model))
+        {
+            throw new TrainingOptionsException(
+                [$"loraRank adapts a model that has been trained, and {options.Model} is a new one: name a model's folder"]);
+        }
+
         if (!BaseModel.IsFolder(options.Model))
             return new StartingPoint(ModelFactory.Create(options, tokenizer.VocabularySize, tokenizer.EndOfTextId), tensors: null);
-        if (checkpoint is not null)
+        if (checkpoint is not null && options.LoraRank == 0)
             return new StartingPoint(BaseModel.Continue(ModelFiles.LoadConfig(checkpoint), options, options.Model), tensors: null);
-        var tensors = ModelTensors.Open(ModelFolder.Find(options.Model, observer.OnWarning));
+        // An adapter goes on with the base that it began on, also if a run is the base and has got further.
+        var folder = checkpoint is null
+            ? Path.GetFullPath(ModelFolder.Find(options.Model, observer.OnWarning))
+            : AdapterFiles.FindBase(checkpoint);
+        var tensors = ModelTensors.Open(folder);
         try
         {
             var model = BaseModel.Continue(tensors.Model, options, options.Model);
@@ -36,7 +51,7 @@ internal sealed class StartingPoint : IDisposable
                     + $"{model.VocabularySize}; they do not belong together");
             }
 
-            return new StartingPoint(model, tensors);
+            return new StartingPoint(ModelFactory.Adapt(model, options), tensors, folder);
         }
         catch
         {
@@ -51,6 +66,7 @@ internal sealed class StartingPoint : IDisposable
         parameters.Initialize(seed);
         if (_tensors is not null)
             ModelFiles.Load(_tensors, parameters);
+        (Model as AdaptedModel)?.InitializeMagnitudes(parameters);
     }
 
     /// <inheritdoc/>

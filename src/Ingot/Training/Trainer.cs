@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Ingot.Adapters;
 using Ingot.Bindings;
 using Ingot.Checkpoints;
 using Ingot.Data;
@@ -57,8 +58,10 @@ public sealed class Trainer : IDisposable
     private readonly Device _device;
     private readonly TrainingData _data;
     private readonly ModelConfig _model;
+    private readonly string? _baseFolder; // That an adapter was made for.
     private readonly ParameterStore _parameters;
     private readonly TrainingStep _step;
+    private readonly PreferenceStep? _preferences; // Where pairs of answers are learnt; _step is its second part.
     private readonly Evaluator? _evaluator;
     private readonly CheckpointStore _checkpoints;
     private readonly CheckpointWriter _writer;
@@ -111,18 +114,29 @@ public sealed class Trainer : IDisposable
             _data.Prepare(length, observer, ct);
             // Fewer examples than a batch has rows: no empty ones need be computed.
             var accumulation = options.GradientAccumulationSteps;
-            var batch = Math.Min(options.PerDeviceTrainBatchSize, (int)Math.Ceiling((double)_data.RowsPerEpoch / accumulation));
-            _data.Start(batch * accumulation, EvaluationBatch, _state.Data);
+            var rows = TrainingPlan.RowsOf(options.Objective);
+            var batch = Math.Min(options.PerDeviceTrainBatchSize, (int)Math.Ceiling((double)_data.RowsPerEpoch / rows / accumulation));
             var plan = TrainingPlan.Make(_model, options with { PerDeviceTrainBatchSize = batch, SequenceLength = length });
+            batch *= rows;
+            _data.Start(batch * accumulation, rows > 1 ? batch : EvaluationBatch, _state.Data);
             TrainingPlan.RequireMemory(plan, _device);
             var stepOptions = TrainingPlan.StepOptions(options, _model) with { Batch = batch, Length = length, HasSegments = _data.HasSegments };
             _parameters = new ParameterStore(_device, ParameterSelection.Layout(_model, options), stepOptions.ComputeType, training: true);
+            // A checkpoint holds all weights, or an adapter beside which the base's are needed.
+            if (from is null || _model is AdaptedModel)
+                start.Fill(_parameters, (ulong)options.Seed);
             if (from is not null)
                 LoadState(from.Path);
-            else
-                start.Fill(_parameters, (ulong)options.Seed);
-            _step = new TrainingStep(_model, _parameters, stepOptions) { Updates = _state.Updates };
-            if (_data.ValidationParts.Count > 0)
+            _baseFolder = start.Folder;
+            if (options.Objective == TrainingObjective.Dpo)
+            {
+                _preferences = new PreferenceStep(_model, _parameters, ((AdaptedModel)_model).Base, _parameters, stepOptions,
+                    options.DpoBeta, options.DpoLabelSmoothing);
+            }
+
+            _step = _preferences?.Step ?? new TrainingStep(_model, _parameters, stepOptions);
+            _step.Updates = _state.Updates;
+            if (_data.ValidationParts.Count > 0 && _preferences is null)
             {
                 _evaluator = new Evaluator(_model, _parameters, EvaluationBatch, length, _data.ValidationHasSegments, options.Kernels);
             }
@@ -194,7 +208,7 @@ public sealed class Trainer : IDisposable
         _metrics?.Dispose();
         _writer?.Dispose();
         _evaluator?.Dispose();
-        _step?.Dispose();
+        (_preferences ?? (IDisposable?)_step)?.Dispose();
         _parameters?.Dispose();
         _data?.Dispose();
     }
@@ -203,7 +217,7 @@ public sealed class Trainer : IDisposable
 
     private TrainingResult Train(CancellationToken ct)
     {
-        var start = new TrainingStart(_run.Name, _run.DirectoryPath, Describe(_model), _parameters.ParameterCount,
+        var start = new TrainingStart(_run.Name, _run.DirectoryPath, Describe(_model), _parameters.Layout.TrainedCount,
             _device.Properties.Name, _options.Precision.ToString().ToLowerInvariant(), _state.Step, _totalSteps, TokensPerStep);
         _observer.OnData(_data.Report!);
         _observer.OnStart(start);
@@ -308,6 +322,8 @@ public sealed class Trainer : IDisposable
             Tokens = _state.Tokens,
             ElapsedSeconds = Elapsed,
             Skipped = result.Applied ? null : true,
+            RewardAccuracy = batch.Preferences?.Accuracy,
+            RewardMargin = Finite(batch.Preferences?.Margin),
         };
     }
 
@@ -321,8 +337,10 @@ public sealed class Trainer : IDisposable
                 + "or all answers cut off?");
         }
 
-        _step.Begin(_batch, step);
-        return new BegunBatch(_data.Position, _batch.TokenCount, _data.Epochs);
+        var preferences = _preferences?.Begin(_batch.Tokens, _batch.Targets, step);
+        if (preferences is null)
+            _step.Begin(_batch, step);
+        return new BegunBatch(_data.Position, _batch.TokenCount, _data.Epochs, preferences);
     }
 
     private StopReason? ReasonToStop(CancellationToken ct) =>
@@ -357,12 +375,13 @@ public sealed class Trainer : IDisposable
 
     private bool Evaluate()
     {
-        if (_evaluator is null)
+        if (_data.ValidationParts.Count == 0)
             return false;
+        var (judged, accuracy, chosen, rejected) = (0, 0.0, 0.0, 0.0);
         var losses = _data.ValidationParts.ToDictionary(part => part, _ => (Sum: 0.0, Count: 0L));
         foreach (var (part, batch) in _data.ValidationBatches(_options.EvalIterations))
         {
-            var (batchSum, batchCount) = _evaluator.Run(batch);
+            var (batchSum, batchCount) = _evaluator?.Run(batch) ?? Judge(batch);
             losses[part] = (losses[part].Sum + batchSum, losses[part].Count + batchCount);
         }
 
@@ -379,9 +398,23 @@ public sealed class Trainer : IDisposable
             _state.BestEvalLoss = _state.EvalLoss;
         _observer.OnEvaluation(new EvaluationReport(_state.Step, _state.EvalLoss.Value, _state.EvalBitsPerByte, best)
         {
+            Preferences = judged > 0
+                ? new PreferenceResult(_state.EvalLoss.Value, accuracy / judged, chosen / judged, rejected / judged)
+                : null,
             Sources = [.. losses.Select(part => new SourceLoss(part.Key.Name, part.Value.Sum / part.Value.Count, part.Value.Count))],
         });
         return true;
+
+        // Of pairs, each has a loss.
+        (double Sum, long Count) Judge(Batch batch)
+        {
+            var result = _preferences!.Measure(batch.Tokens, batch.Targets);
+            judged++;
+            accuracy += result.Accuracy;
+            chosen += result.ChosenReward;
+            rejected += result.RejectedReward;
+            return (result.Loss * batch.Rows / 2, batch.Rows / 2);
+        }
     }
 
     /// <summary>Writes a step to the logs and tells the observer.</summary>
@@ -437,9 +470,18 @@ public sealed class Trainer : IDisposable
         _metrics.FlushToDisk();
         _samples.FlushToDisk();
         var snapshot = _writer.BeginSnapshot(_state.Step);
-        snapshot.AddSafetensors(ModelFiles.WeightsName, [.. ModelFiles.Weights(_parameters)]);
+        if (_model is AdaptedModel adapted)
+        {
+            snapshot.AddSafetensors(AdapterFiles.WeightsName, [.. AdapterFiles.Weights(adapted, _parameters)]);
+            snapshot.AddText(AdapterFiles.ConfigName, AdapterFiles.ConfigText(adapted, _baseFolder));
+        }
+        else
+        {
+            snapshot.AddSafetensors(ModelFiles.WeightsName, [.. ModelFiles.Weights(_parameters)]);
+            snapshot.AddText(ModelFiles.ConfigName, ModelFiles.ConfigText(_model));
+        }
+
         snapshot.AddSafetensors("optimizer.safetensors", [.. ModelFiles.Moments(_parameters)]);
-        snapshot.AddText(ModelFiles.ConfigName, ModelFiles.ConfigText(_model));
         snapshot.AddText("generation_config.json", GenerationConfig.Text(_data.Tokenizer.EndOfTextId));
         foreach (var (name, bytes) in _data.TokenizerFiles)
             snapshot.Add(CheckpointFile.Bytes(name, bytes));
@@ -461,8 +503,16 @@ public sealed class Trainer : IDisposable
 
     private void LoadState(string folder)
     {
-        using (var weights = SafetensorsFile.Open(Path.Combine(folder, ModelFiles.WeightsName)))
+        if (_model is AdaptedModel adapted)
+        {
+            AdapterFiles.LoadWeights(folder, adapted, _parameters);
+        }
+        else
+        {
+            using var weights = SafetensorsFile.Open(Path.Combine(folder, ModelFiles.WeightsName));
             ModelFiles.LoadWeights(weights, _parameters);
+        }
+
         using (var moments = SafetensorsFile.Open(Path.Combine(folder, "optimizer.safetensors")))
             ModelFiles.LoadMoments(moments, _parameters);
     }
@@ -548,11 +598,13 @@ public sealed class Trainer : IDisposable
         _ => $"{_state.Step:N0} steps done",
     };
 
-    private static string Describe(ModelConfig model) => $"{model.ModelType}, {model.Layers} layers, width {model.Width}";
+    private static string Describe(ModelConfig model) => $"{model.ModelType}, {model.Layers} layers, width {model.Width}"
+        + (model is AdaptedModel { Lora: var lora } ? $", {(lora.UseDora ? "DoRA" : "LoRA")} of rank {lora.Rank}" : "");
 
     /// <summary>A batch that a step has begun with.</summary>
     /// <param name="After">Where the data stands after it.</param>
     /// <param name="Tokens">Its tokens, without padding.</param>
     /// <param name="Epochs">Passes over the data after it.</param>
-    private readonly record struct BegunBatch(BatchPosition After, int Tokens, double Epochs);
+    /// <param name="Preferences">What its pairs said about the model, if it has pairs.</param>
+    private readonly record struct BegunBatch(BatchPosition After, int Tokens, double Epochs, PreferenceResult? Preferences);
 }

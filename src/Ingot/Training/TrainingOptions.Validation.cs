@@ -287,7 +287,8 @@ public sealed partial record TrainingOptions
     {
         foreach (var (key, patterns) in new[]
                  {
-                     ("trainable", Trainable), ("freeze", Freeze), ("noWeightDecay", NoWeightDecay), ("learningRateFactors", [.. LearningRateFactors.Keys]),
+                     ("trainable", Trainable), ("freeze", Freeze), ("noWeightDecay", NoWeightDecay),
+                     ("learningRateFactors", [.. LearningRateFactors.Keys]),
                  })
         {
             foreach (string pattern in patterns)
@@ -305,15 +306,35 @@ public sealed partial record TrainingOptions
 
         foreach ((string pattern, string factor) in LearningRateFactors)
         {
-            if (!double.TryParse(factor, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) || !(number > 0) || !double.IsFinite(number))
+            if (!double.TryParse(factor, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
+                || !(number > 0) || !double.IsFinite(number))
             {
-                problems.Add("learningRateFactors", $"gives \"{pattern}\" the factor \"{factor}\", but it must be a number above 0; freeze takes what stays as it is");
+                problems.Add("learningRateFactors", $"gives \"{pattern}\" the factor \"{factor}\", but it must be a number above 0; "
+                    + "freeze takes what stays as it is");
             }
         }
 
         if (LayerwiseLearningRateDecay is not (> 0 and <= 1))
         {
             problems.Add("layerwiseLearningRateDecay", $"is {LayerwiseLearningRateDecay}, but must be above 0 to 1");
+        }
+
+        problems.Known("objective", Objective);
+        problems.Positive("dpoBeta", DpoBeta);
+        if (DpoLabelSmoothing is not (>= 0 and < 0.5))
+        {
+            problems.Add("dpoLabelSmoothing", $"is {DpoLabelSmoothing}, but must be from 0 to below 0.5");
+        }
+
+        if (Objective == TrainingObjective.Dpo && Texts.Count > 0)
+        {
+            problems.Add("texts", "are no pairs of answers, from which dpo learns: name a file of such pairs as data");
+        }
+
+        if (Objective == TrainingObjective.Dpo && (LoraRank == 0 || ModulesToSave.Count > 0))
+        {
+            problems.Add("objective", "is dpo, which compares with the model that the run starts from: train an adapter (loraRank above 0) and "
+                + "no whole modules (modulesToSave), so that it stays as it is");
         }
 
         problems.Between("loraRank", LoraRank, 0, MostPerLayer);

@@ -241,6 +241,17 @@ public sealed partial record TrainingOptions
     /// <summary>Modules that are trained as a whole and kept with the adapter, for example lm_head.</summary>
     public IReadOnlyList<string> ModulesToSave { get; init; } = [];
 
+    // ---- What is learnt ----
+
+    /// <summary>"causal_lm" learns what comes next; "dpo" learns from pairs of answers, "chosen" and "rejected", which is preferred.</summary>
+    public TrainingObjective Objective { get; init; } = TrainingObjective.CausalLm;
+
+    /// <summary>dpo: how strongly the model is held to the one that it started from; above 0.</summary>
+    public double DpoBeta { get; init; } = 0.1;
+
+    /// <summary>dpo: share of the pairs that is taken for mislabelled, 0 to below 0.5 (conservative DPO).</summary>
+    public double DpoLabelSmoothing { get; init; }
+
     // ---- How to compute ----
 
     /// <summary>Where to train: "cpu", "cuda" (the first GPU), "cuda:1", or "auto": a GPU if there is one.</summary>
@@ -332,6 +343,16 @@ public enum LrSchedulerType
 
     /// <summary>Stays at its peak, then falls along a cosine in the last steps (WSD).</summary>
     WarmupStableDecay,
+}
+
+/// <summary>What a run learns.</summary>
+public enum TrainingObjective
+{
+    /// <summary>What comes next.</summary>
+    CausalLm,
+
+    /// <summary>Which of two answers is preferred: direct preference optimisation (Rafailov et al. 2023).</summary>
+    Dpo,
 }
 
 /// <summary>Number formats of training.</summary>

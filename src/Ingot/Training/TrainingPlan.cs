@@ -95,7 +95,7 @@ public static class TrainingPlan
 
     internal static TrainingStepOptions StepOptions(TrainingOptions o, ModelConfig model) => new()
     {
-        Batch = o.PerDeviceTrainBatchSize,
+        Batch = o.PerDeviceTrainBatchSize * RowsOf(o.Objective),
         Length = o.SequenceLength ?? model.MaxPositions,
         ComputeType = o.Precision == Precision.Bf16 ? DType.Bf16 : DType.F32,
         Tf32 = o.Tf32,
@@ -110,6 +110,9 @@ public static class TrainingPlan
         Seed = o.Seed,
         Kernels = o.Kernels,
     };
+
+    /// <summary>Rows of a batch that one of <see cref="TrainingOptions.PerDeviceTrainBatchSize"/> takes: a pair has two.</summary>
+    internal static int RowsOf(TrainingObjective objective) => objective == TrainingObjective.Dpo ? 2 : 1;
 
     internal static RecomputePolicy ToPolicy(this GradientCheckpointing value) => value switch
     {
@@ -126,7 +129,8 @@ public static class TrainingPlan
         var plan = CompiledGraph.Prepare(graph, new CompileOptions { Train = true, Recompute = step.Recompute, HeadBytes = step.HeadBytes });
         var trained = checked(layout.TrainedElements * 4);
         // An adapter's checkpoints hold what is trained and nothing else.
-        var saved = model is AdaptedModel ? trained : checked(trained + ((layout.Elements - layout.TrainedElements) * step.ComputeType.Size()));
+        var frozen = checked((layout.Elements - layout.TrainedElements) * step.ComputeType.Size());
+        var saved = model is AdaptedModel ? trained : checked(trained + frozen);
         var tokens = (long)step.Batch * step.Length * options.GradientAccumulationSteps;
         var report = new PlanReport(model, layout.ParameterCount, layout.TrainedCount, layout.ParameterBytes(step.ComputeType), trained,
             checked(2 * trained), plan.ArenaBytes, plan.UnsharedBytes, checked(saved + (2 * trained)), tokens,

@@ -149,6 +149,9 @@ public sealed class TrainingStep : IDisposable
     /// <summary>Memory of temporaries, in bytes.</summary>
     public long ArenaBytes => _first.Plan.ArenaBytes;
 
+    /// <summary>That memory; other programs may use it between passes.</summary>
+    internal DeviceBuffer? Arena => _first.Arena;
+
     /// <summary>The program of the first micro-batch: for timings.</summary>
     public NativeProgram Program => _first.Program;
 

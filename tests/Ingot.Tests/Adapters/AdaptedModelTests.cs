@@ -91,7 +91,8 @@ public sealed class AdaptedModelTests
         {
             using var store = LoraGradientTests.Store(model, dtype);
             var before = store.Parameters.ToDictionary(p => p.Name, p => store.Read(p.Name));
-            using var step = new TrainingStep(model, store, new TrainingStepOptions { Batch = 2, Length = 7, ComputeType = dtype, WeightDecay = 0.1 });
+            var options = new TrainingStepOptions { Batch = 2, Length = 7, ComputeType = dtype, WeightDecay = 0.1 };
+            using var step = new TrainingStep(model, store, options);
             var (tokens, targets) = ModelGradientTests.Data(model, seed: 1);
             var first = step.Run(tokens, targets, 0, 1e-2).Loss;
             var last = 0.0;
@@ -100,7 +101,8 @@ public sealed class AdaptedModelTests
             Assert.That(last, Is.LessThan(first - 0.3), "it learns");
             foreach (var p in store.Parameters)
             {
-                Assert.That(store.Read(p.Name), model.IsTrained(p.Name) ? Is.Not.EqualTo(before[p.Name]) : Is.EqualTo(before[p.Name]), p.Name);
+                Assert.That(store.Read(p.Name), model.IsTrained(p.Name) ? Is.Not.EqualTo(before[p.Name]) : Is.EqualTo(before[p.Name]),
+                    p.Name);
             }
         }
     }
@@ -115,7 +117,8 @@ public sealed class AdaptedModelTests
         foreach (var (dtype, bytes) in new[] { (DType.F32, 4), (DType.Bf16, 2) })
         {
             using var store = new ParameterStore(Device.Cpu, layout, dtype, training: true);
-            var all = new[] { store.Master, store.Compute, store.Gradients, store.FirstMoments, store.SecondMoments }.Sum(b => b?.Bytes ?? 0);
+            var all = new[] { store.Master, store.Compute, store.Gradients, store.FirstMoments, store.SecondMoments }
+                .Sum(b => b?.Bytes ?? 0);
             Assert.That(all, Is.EqualTo((frozen * bytes) + (layout.TrainedElements * (dtype == DType.Bf16 ? 18 : 16))), $"{dtype}");
             Assert.That(layout.ParameterBytes(dtype), Is.EqualTo((store.Compute?.Bytes ?? 0) + store.Master.Bytes));
         }
@@ -157,7 +160,8 @@ public sealed class AdaptedModelTests
     [Test]
     public void ModulesToSaveAreTrainedWhole()
     {
-        var model = new AdaptedModel(ModelGradientTests.Models[1], new LoraConfig { TargetModules = ["q_proj"], ModulesToSave = ["lm_head", "norm"] });
+        var lora = new LoraConfig { TargetModules = ["q_proj"], ModulesToSave = ["lm_head", "norm"] };
+        var model = new AdaptedModel(ModelGradientTests.Models[1], lora);
         model.Validate();
         Assert.That(model.DeclareParameters().Where(p => model.IsTrained(p.Name)).Select(p => p.Name), Is.EquivalentTo((string[])
         [

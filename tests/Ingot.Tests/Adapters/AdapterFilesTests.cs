@@ -21,7 +21,8 @@ public sealed class AdapterFilesTests
     [Test]
     public void NamesAndShapesOfGpt2AreThoseOfPeft()
     {
-        var model = LoraGradientTests.Adapt(ModelGradientTests.Models[0], new LoraConfig { Rank = 3, TargetModules = ["c_attn", "mlp.c_proj"], UseDora = true });
+        var lora = new LoraConfig { Rank = 3, TargetModules = ["c_attn", "mlp.c_proj"], UseDora = true };
+        var model = LoraGradientTests.Adapt(ModelGradientTests.Models[0], lora);
         SaveAdapter(model, "adapter");
         using var file = SafetensorsFile.Open(_directory["adapter/adapter_model.safetensors"]);
         Assert.That(file.Tensors.ToDictionary(t => t.Name, t => string.Join(",", t.Shape)), Is.EquivalentTo(
@@ -52,7 +53,10 @@ public sealed class AdapterFilesTests
     {
         SaveAdapter(LoraGradientTests.Adapt(ModelGradientTests.Models[index], new LoraConfig { Rank = 2 }), "adapter");
         using var file = SafetensorsFile.Open(_directory["adapter/adapter_model.safetensors"]);
-        string[] modules = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"];
+        string[] modules =
+        [
+            "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj",
+        ];
         Assert.That(file.Tensors.Select(t => t.Name), Is.EquivalentTo(
             from i in Enumerable.Range(0, 2)
             from module in modules
@@ -75,7 +79,8 @@ public sealed class AdapterFilesTests
         var loaded = AdapterFiles.LoadModel(_directory["adapter"], model.Base);
         Assert.That(loaded.Lora.TargetModules.Order(), Is.EqualTo(model.Lora.TargetModules.Contains(LoraConfig.AllLinear)
             ? model.LinearLayers().Select(l => l.Name.Split('.')[^1]).Distinct().Order() : model.Lora.TargetModules.Order()));
-        Assert.That(loaded.Lora with { TargetModules = [], ModulesToSave = [] }, Is.EqualTo(model.Lora with { TargetModules = [], ModulesToSave = [] }));
+        static LoraConfig Numbers(LoraConfig lora) => lora with { TargetModules = [], ModulesToSave = [] };
+        Assert.That(Numbers(loaded.Lora), Is.EqualTo(Numbers(model.Lora)));
         Assert.That(loaded.Lora.ModulesToSave, Is.EqualTo(model.Lora.ModulesToSave));
         using var store = new ParameterStore(Device.Cpu, loaded.DeclareParameters(), DType.F32, training: false);
         AdapterFiles.LoadWeights(_directory["adapter"], loaded, store);
@@ -132,7 +137,8 @@ public sealed class AdapterFilesTests
         SaveAdapter(LoraGradientTests.Adapt(ModelGradientTests.Models[1], new LoraConfig { TargetModules = ["q_proj"] }), "adapter");
         Assert.That(() => AdapterFiles.LoadModel(_directory["adapter"], ModelGradientTests.Models[0]), Throws.TypeOf<InvalidDataException>()
             .With.Message.Contains("model.layers.0.self_attn.q_proj").And.Message.Contains("another base model, somewhere"));
-        Assert.That(() => AdapterFiles.FindBase(_directory["adapter"]), Throws.TypeOf<InvalidDataException>().With.Message.Contains("somewhere"));
+        Assert.That(() => AdapterFiles.FindBase(_directory["adapter"]),
+            Throws.TypeOf<InvalidDataException>().With.Message.Contains("somewhere"));
     }
 
     [Test]
@@ -168,7 +174,8 @@ public sealed class AdapterFilesTests
 
         AdapterMerge.Merge(_directory["base"], _directory["adapter"], _directory["merged"]);
 
-        Assert.That(Directory.GetFiles(_directory["merged"]).Select(Path.GetFileName), Is.EquivalentTo((string[])["config.json", "model.safetensors", "vocab.json"]));
+        Assert.That(Directory.GetFiles(_directory["merged"]).Select(Path.GetFileName),
+            Is.EquivalentTo((string[])["config.json", "model.safetensors", "vocab.json"]));
         Assert.That(Error(Logits("merged"), expected), Is.LessThan(1e-5));
         var (merged, parameters) = AdapterFiles.LoadMerged(_directory["base"], _directory["adapter"], Device.Cpu, DType.F32);
         using (parameters)
@@ -199,14 +206,15 @@ public sealed class AdapterFilesTests
     [Test]
     public void MergingKeepsTheDtype()
     {
-        var model = LoraGradientTests.Adapt(ModelGradientTests.Models[1], new LoraConfig { Rank = 2, TargetModules = ["q_proj"], ModulesToSave = ["norm"] });
+        var lora = new LoraConfig { Rank = 2, TargetModules = ["q_proj"], ModulesToSave = ["norm"] };
+        var model = LoraGradientTests.Adapt(ModelGradientTests.Models[1], lora);
         using var store = LoraGradientTests.Store(model, DType.Bf16);
         SaveBase(model, store, "base");
         AdapterFiles.Save(_directory["adapter"], model, store, "base");
         AdapterMerge.Merge(_directory["base"], _directory["adapter"], _directory["merged"]);
         using var merged = SafetensorsFile.Open(_directory["merged/model.safetensors"]);
         using var original = SafetensorsFile.Open(_directory["base/model.safetensors"]);
-        Assert.That(merged.Tensors.ToDictionary(t => t.Name, t => t.Dtype), Is.EquivalentTo(original.Tensors.ToDictionary(t => t.Name, t => t.Dtype)));
+        Assert.That(merged.Tensors.Select(t => (t.Name, t.Dtype)), Is.EquivalentTo(original.Tensors.Select(t => (t.Name, t.Dtype))));
         Assert.That(merged["model.layers.0.self_attn.q_proj.weight"].Dtype, Is.EqualTo(SafetensorsDtype.BF16));
         Assert.That(() => AdapterMerge.Unmerge(_directory["merged"], _directory["adapter"], _directory["again"]),
             Throws.TypeOf<NotSupportedException>().With.Message.Contains("modules_to_save"));

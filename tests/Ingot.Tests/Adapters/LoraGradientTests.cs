@@ -115,7 +115,8 @@ public sealed class LoraGradientTests
     internal static AdaptedModel Adapt(ModelConfig model, LoraConfig lora)
     {
         var names = new AdaptedModel(model, lora with { TargetModules = [LoraConfig.AllLinear] }).LinearLayers().Select(l => l.Name).ToList();
-        var targets = lora.TargetModules.Where(t => t == LoraConfig.AllLinear || names.Any(n => n.EndsWith("." + t, StringComparison.Ordinal)));
+        var targets = lora.TargetModules
+            .Where(t => t == LoraConfig.AllLinear || names.Any(n => n.EndsWith("." + t, StringComparison.Ordinal)));
         var adapted = new AdaptedModel(model, lora with { TargetModules = [.. targets] });
         adapted.Validate();
         return adapted;
@@ -138,7 +139,8 @@ public sealed class LoraGradientTests
     }
 
     /// <summary>The base's parameters with the adapter in them, in double precision.</summary>
-    internal static Dictionary<string, double[]> Effective(AdaptedModel model, Dictionary<string, double[]> values, Dictionary<string, double[]> norms)
+    internal static Dictionary<string, double[]> Effective(
+        AdaptedModel model, Dictionary<string, double[]> values, Dictionary<string, double[]> norms)
     {
         var effective = new Dictionary<string, double[]>(values);
         foreach (var layer in model.LinearLayers().Where(l => l.IsAdapted))

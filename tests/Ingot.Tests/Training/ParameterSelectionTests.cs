@@ -139,7 +139,8 @@ public sealed class ParameterSelectionTests
         CompiledGraph.Prepare(all, new CompileOptions { Train = true });
         CompiledGraph.Prepare(some, new CompileOptions { Train = true });
         Assert.That(all.ParameterGradients, Has.Count.EqualTo(layout.Parameters.Count));
-        Assert.That(some.ParameterGradients.Keys, Is.EquivalentTo((string[])["transformer.h.1.mlp.c_proj.weight", "transformer.h.1.mlp.c_proj.bias"]));
+        Assert.That(some.ParameterGradients.Keys,
+            Is.EquivalentTo((string[])["transformer.h.1.mlp.c_proj.weight", "transformer.h.1.mlp.c_proj.bias"]));
         // Block 0 and all below it run forward only, as without training.
         var forward = TrainingStep.Write(model, options);
         CompiledGraph.Prepare(forward, new CompileOptions());
@@ -157,14 +158,16 @@ public sealed class ParameterSelectionTests
         var changes = new List<Dictionary<string, double>>();
         foreach (var factor in new[] { "1", "0.25" })
         {
-            var layout = ParameterSelection.Layout(model, Options with { LearningRateFactors = new Dictionary<string, string> { ["h.0"] = factor } });
+            var factors = new Dictionary<string, string> { ["h.0"] = factor };
+            var layout = ParameterSelection.Layout(model, Options with { LearningRateFactors = factors });
             using var store = new ParameterStore(Device.Cpu, layout, DType.F32, training: true);
             store.Initialize(3);
             var before = store.Parameters.ToDictionary(p => p.Name, p => store.Read(p.Name));
             using var step = new TrainingStep(model, store, new TrainingStepOptions { Batch = 2, Length = 7, MaxGradNorm = 0 });
             var (tokens, targets) = ModelGradientTests.Data(model, seed: 1);
             step.Run(tokens, targets, 0, learningRate: 1e-2);
-            changes.Add(store.Parameters.ToDictionary(p => p.Name, p => store.Read(p.Name).Zip(before[p.Name], (a, b) => Math.Abs((double)a - b)).Sum()));
+            changes.Add(store.Parameters.ToDictionary(
+                p => p.Name, p => store.Read(p.Name).Zip(before[p.Name], (a, b) => Math.Abs((double)a - b)).Sum()));
         }
 
         foreach (var (name, change) in changes[0])

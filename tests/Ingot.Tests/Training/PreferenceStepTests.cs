@@ -40,7 +40,7 @@ public sealed class PreferenceStepTests
                 .Select(i => Beta * (policy[2 * i] - old[2 * i] - policy[(2 * i) + 1] + old[(2 * i) + 1])).ToArray();
             accuracy = margins.Average(m => m > 0 ? 1.0 : 0);
             margin = margins.Average();
-            return margins.Average(m => -((1 - smoothing) * Math.Log(1 / (1 + Math.Exp(-m)))) - (smoothing * Math.Log(1 / (1 + Math.Exp(m)))));
+            return margins.Average(m => ((1 - smoothing) * Math.Log(1 + Math.Exp(-m))) + (smoothing * Math.Log(1 + Math.Exp(m))));
         }
 
         var result = step.Begin(tokens, targets, 0);
@@ -56,7 +56,8 @@ public sealed class PreferenceStepTests
             var gradient = store.View(store.Gradients!, p.Name).ToArray();
             var direction = gradient.Select(_ => (random.NextDouble() * 2) - 1).ToArray();
             var analytic = gradient.Zip(direction, (g, d) => g * d).Sum();
-            double Along(double h) => Loss(new(values) { [p.Name] = [.. values[p.Name].Zip(direction, (v, d) => v + (h * d))] }, out _, out _);
+            double Along(double h) =>
+                Loss(new(values) { [p.Name] = [.. values[p.Name].Zip(direction, (v, d) => v + (h * d))] }, out _, out _);
 
             const double H = 1e-5;
             var numeric = (Along(H) - Along(-H)) / (2 * H);
@@ -77,7 +78,8 @@ public sealed class PreferenceStepTests
             using var store = LoraGradientTests.Store(model, DType.F32);
             using var step = new PreferenceStep(model, store, model.Base, store, Options with { Batch = batch });
             step.Begin(tokens, targets, 0);
-            gradients.Add([.. store.Parameters.Where(p => store.Layout.IsTrained(p.Name)).SelectMany(p => store.View(store.Gradients!, p.Name).ToArray())]);
+            gradients.Add([.. store.Parameters.Where(p => store.Layout.IsTrained(p.Name))
+                .SelectMany(p => store.View(store.Gradients!, p.Name).ToArray())]);
         }
 
         var size = Math.Sqrt(gradients[0].Average(g => (double)g * g));
@@ -117,8 +119,10 @@ public sealed class PreferenceStepTests
     {
         var model = LoraGradientTests.Adapt(ModelGradientTests.Models[1], new LoraConfig { Rank = 2, ModulesToSave = ["lm_head"] });
         using var store = LoraGradientTests.Store(model, DType.F32);
-        Assert.That(() => new PreferenceStep(model, store, model.Base, store, Options), Throws.ArgumentException.With.Message.Contains("lm_head.weight"));
-        Assert.That(() => new PreferenceStep(model, store, model.Base, store, Options with { Batch = 3 }), Throws.ArgumentException.With.Message.Contains("pairs"));
+        Assert.That(() => new PreferenceStep(model, store, model.Base, store, Options),
+            Throws.ArgumentException.With.Message.Contains("lm_head.weight"));
+        Assert.That(() => new PreferenceStep(model, store, model.Base, store, Options with { Batch = 3 }),
+            Throws.ArgumentException.With.Message.Contains("pairs"));
     }
 
     /// <summary>Answers of random tokens after prompts of different lengths, padded.</summary>
