@@ -16,10 +16,22 @@ public sealed record GenerationConfig(GenerationOptions Options)
     /// <summary>What is not supported. It changes what is written only where it is not at its default.</summary>
     private static readonly Dictionary<string, JsonNode?> Unsupported = new()
     {
-        ["num_beam_groups"] = 1, ["diversity_penalty"] = 0.0, ["encoder_repetition_penalty"] = 1.0, ["encoder_no_repeat_ngram_size"] = 0,
-        ["guidance_scale"] = 1.0, ["penalty_alpha"] = 0.0, ["top_h"] = null, ["dola_layers"] = null, ["constraints"] = null,
-        ["force_words_ids"] = null, ["exponential_decay_length_penalty"] = null, ["forced_decoder_ids"] = null,
-        ["watermarking_config"] = null, ["max_time"] = null, ["token_healing"] = false, ["remove_invalid_values"] = false,
+        ["num_beam_groups"] = 1,
+        ["diversity_penalty"] = 0.0,
+        ["encoder_repetition_penalty"] = 1.0,
+        ["encoder_no_repeat_ngram_size"] = 0,
+        ["guidance_scale"] = 1.0,
+        ["penalty_alpha"] = 0.0,
+        ["top_h"] = null,
+        ["dola_layers"] = null,
+        ["constraints"] = null,
+        ["force_words_ids"] = null,
+        ["exponential_decay_length_penalty"] = null,
+        ["forced_decoder_ids"] = null,
+        ["watermarking_config"] = null,
+        ["max_time"] = null,
+        ["token_healing"] = false,
+        ["remove_invalid_values"] = false,
         ["low_memory"] = false,
     };
 

@@ -14,9 +14,15 @@ public sealed class GenerationConfigTests : FolderTests
         var config = Read("""{"_from_model_config": true, "bos_token_id": 50256, "eos_token_id": 50256, "transformers_version": "4.26.0"}""");
         Assert.That(config.Options, Is.EqualTo(new GenerationOptions
         {
-            DoSample = false, Temperature = 1, TopK = 50, EosTokenIds = config.Options.EosTokenIds,
-            BadWordsIds = config.Options.BadWordsIds, SequenceBias = config.Options.SequenceBias, Stop = config.Options.Stop,
-            SuppressTokens = config.Options.SuppressTokens, BeginSuppressTokens = config.Options.BeginSuppressTokens,
+            DoSample = false,
+            Temperature = 1,
+            TopK = 50,
+            EosTokenIds = config.Options.EosTokenIds,
+            BadWordsIds = config.Options.BadWordsIds,
+            SequenceBias = config.Options.SequenceBias,
+            Stop = config.Options.Stop,
+            SuppressTokens = config.Options.SuppressTokens,
+            BeginSuppressTokens = config.Options.BeginSuppressTokens,
             ForcedEosTokenIds = config.Options.ForcedEosTokenIds,
         }));
         Assert.That(config.Options.EosTokenIds, Is.EqualTo(new[] { 50256 }));

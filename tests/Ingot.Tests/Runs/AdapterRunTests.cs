@@ -17,7 +17,12 @@ public sealed class AdapterRunTests : RunTests
         PrepareBase();
         var options = Adapt() with
         {
-            UseDora = dora, ModulesToSave = ["ln_f"], LoraDropout = 0.1, MaxSteps = 6, SaveSteps = 2, GradientAccumulationSteps = 2,
+            UseDora = dora,
+            ModulesToSave = ["ln_f"],
+            LoraDropout = 0.1,
+            MaxSteps = 6,
+            SaveSteps = 2,
+            GradientAccumulationSteps = 2,
         };
         Train(options with { OutputDir = In("whole") });
         TrainInTwoParts(options, interruptAt: 2);
@@ -86,12 +91,22 @@ public sealed class AdapterRunTests : RunTests
     {
         PrepareBase();
         string[] subjects = ["the cat", "a dog", "my aunt", "nobody"];
-        var pairs = from subject in subjects from rejected in new[] { " hears", " drum", " paints" } select
+        var pairs = from subject in subjects
+                    from rejected in new[] { " hears", " drum", " paints" }
+                    select
             $"{{\"prompt\": \"{subject}\", \"chosen\": \" sees\", \"rejected\": \"{rejected}\"}}\n";
         var options = Adapt() with
         {
-            Objective = TrainingObjective.Dpo, Data = Write("pairs.jsonl", string.Concat(pairs)), ValidationFraction = 0.25, LoraDropout = 0.1,
-            PerDeviceTrainBatchSize = 2, GradientAccumulationSteps = 2, MaxSteps = 30, EvalSteps = 10, LearningRate = 1e-2, SaveSteps = 10,
+            Objective = TrainingObjective.Dpo,
+            Data = Write("pairs.jsonl", string.Concat(pairs)),
+            ValidationFraction = 0.25,
+            LoraDropout = 0.1,
+            PerDeviceTrainBatchSize = 2,
+            GradientAccumulationSteps = 2,
+            MaxSteps = 30,
+            EvalSteps = 10,
+            LearningRate = 1e-2,
+            SaveSteps = 10,
         };
         var listener = new Listener();
         Train(options with { OutputDir = In("whole") }, listener);

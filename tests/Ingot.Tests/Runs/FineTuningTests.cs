@@ -219,7 +219,13 @@ public sealed class FineTuningTests : RunTests
             : $"{{\"prompt\": \"{i} sees \", \"completion\": \"the moon\"}}\n")));
         var options = FineTune() with
         {
-            Texts = [], Data = In("chat.jsonl"), ChatTemplate = "chatml", MaxLength = null, MaxSteps = 20, SaveTotalLimit = 1, OutputDir = In("unbroken"),
+            Texts = [],
+            Data = In("chat.jsonl"),
+            ChatTemplate = "chatml",
+            MaxLength = null,
+            MaxSteps = 20,
+            SaveTotalLimit = 1,
+            OutputDir = In("unbroken"),
         };
         var listener = new Listener();
         var result = Train(options, listener);

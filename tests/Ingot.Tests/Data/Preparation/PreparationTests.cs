@@ -53,8 +53,13 @@ public class PreparationTests : FolderTests
             + string.Join(' ', Enumerable.Range(0, 50).Select(i => $"Then comes {i} with thought and have."));
         var input = WriteJson("a.jsonl", good, "Too short.", good + " Different here.\nPlease enable JavaScript to see this.",
             good.Replace("the", "xx").Replace("Then", "Now") + " lorem ipsum");
-        var report = Prepare(new() { Input = [input], RuleSet = RuleSet.Web, Rules = Rules("nearDuplicates=off repeated5Grams=off repeated6Grams=off repeated7Grams=off "
-            + "repeated8Grams=off repeated9Grams=off repeated10Grams=off top2Gram=off top3Gram=off top4Gram=off wordsWithLetter=0.5") });
+        var report = Prepare(new()
+        {
+            Input = [input],
+            RuleSet = RuleSet.Web,
+            Rules = Rules("nearDuplicates=off repeated5Grams=off repeated6Grams=off repeated7Grams=off "
+            + "repeated8Grams=off repeated9Grams=off repeated10Grams=off top2Gram=off top3Gram=off top4Gram=off wordsWithLetter=0.5")
+        });
         Assert.That(Removed(report).Keys, Is.EquivalentTo(new[] { "minWords", "loremIpsum" }));
         Assert.That(Texts(), Is.EqualTo(new[] { good, good + " Different here." }));
     }
