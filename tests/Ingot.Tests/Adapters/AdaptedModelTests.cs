@@ -21,13 +21,16 @@ public sealed class AdaptedModelTests
     [TestCaseSource(nameof(WithoutDora))]
     public void WithBZeroItIsTheBaseBitForBit(AdaptedModel model)
     {
-        foreach (var dtype in new[] { DType.F32, DType.Bf16 })
-        {
-            using var store = LoraGradientTests.Store(model, dtype);
-            foreach (var p in store.Parameters.Where(p => p.Name.EndsWith(".lora_B.weight", StringComparison.Ordinal)))
-                store.Write(p.Name, new float[p.Elements]);
-            Assert.That(Logits(model, store), Is.EqualTo(Logits(model.Base, store)), $"{dtype}");
-        }
+        using var store = WithBZero(model, DType.F32);
+        Assert.That(Logits(model, store), Is.EqualTo(Logits(model.Base, store)));
+    }
+
+    // The base's activation may be a part of its matmul, which then does not round to bf16 between the two.
+    [TestCaseSource(nameof(WithoutDora))]
+    public void WithBZeroItIsTheBaseInBf16(AdaptedModel model)
+    {
+        using var store = WithBZero(model, DType.Bf16);
+        Assert.That(Error(Logits(model, store), Logits(model.Base, store)), Is.LessThan(1e-2));
     }
 
     [Test]
@@ -196,6 +199,14 @@ public sealed class AdaptedModelTests
     {
         using var decoder = new Decoder(model, store);
         return decoder.Logits([3, 1, 4, 1, 5]);
+    }
+
+    private static ParameterStore WithBZero(AdaptedModel model, DType dtype)
+    {
+        var store = LoraGradientTests.Store(model, dtype);
+        foreach (var p in store.Parameters.Where(p => p.Name.EndsWith(".lora_B.weight", StringComparison.Ordinal)))
+            store.Write(p.Name, new float[p.Elements]);
+        return store;
     }
 
     private static double Error(float[] actual, float[] expected) =>
