@@ -22,7 +22,7 @@ public sealed class UsageErrorTests : FolderTests
     [TestCase("plan --seed 1 --seed 2", "error: Option '--seed' expects a single argument but 2 were provided.")]
     [TestCase("plan --seed", "error: Required argument missing for option: '--seed'.")]
     [TestCase("plan nowhere.json", "error: nowhere.json: no such recipe")]
-    [TestCase("train", "error: data is not set: name a file of text or a folder of such files")]
+    [TestCase("train", "error: data is not set: name a file of text or examples, a folder of such files, or give texts")]
     [TestCase("bench step --preset gpt2-124", "error: --preset \"gpt2-124\" is not known: did you mean gpt2-124m?")]
     [TestCase("bench step --batch 0", "error: --batch is 0, but must be a whole number of at least 1")]
     [TestCase("bench step --batch many", "error: --batch is \"many\", but must be a whole number")]
