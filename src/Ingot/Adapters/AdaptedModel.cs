@@ -79,6 +79,9 @@ public sealed record AdaptedModel : ModelConfig
     public override Tensor HeadWeight(Graph graph) => Base.HeadWeight(graph);
 
     /// <inheritdoc/>
+    public override Tensor? HeadBias(Graph graph) => Base.HeadBias(graph);
+
+    /// <inheritdoc/>
     /// <remarks>Frozen weights have no gradient: 2 FLOPs of a weight's 6 are saved.</remarks>
     public override double TrainingFlopsPerToken(long length) =>
         Base.TrainingFlopsPerToken(length)

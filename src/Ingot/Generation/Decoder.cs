@@ -231,7 +231,7 @@ public sealed class Decoder : IDisposable
         var context = ForwardContext.WithCache(graph, rows, length, _cache!.Capacity);
         var hidden = _model.Forward(context);
         var last = Embedding.Apply(graph.Input("last", DType.I32, rows), hidden);
-        var logits = Linear.MatMul(last, _model.HeadWeight(graph));
+        var logits = Linear.Apply(last, _model.HeadWeight(graph), _model.HeadBias(graph));
         graph.Output("logits", Elementwise.Cast(logits, DType.F32));
         var output = graph.Outputs["logits"].Storage;
         return CompiledGraph.Compile(graph, _parameters, new CompileOptions

@@ -48,6 +48,9 @@ public abstract record ModelConfig
     /// <summary>The head's weight as [width, vocabulary].</summary>
     public abstract Tensor HeadWeight(Graph graph);
 
+    /// <summary>What is added to the logits, [vocabulary]; null for nothing.</summary>
+    public virtual Tensor? HeadBias(Graph graph) => null;
+
     /// <summary>Hugging Face's config.json, as versions 4 and 5 of transformers read it.</summary>
     public JsonObject ToJson()
     {
@@ -99,14 +102,18 @@ public abstract record ModelConfig
     public IReadOnlyList<ParameterInfo> DeclareParameters()
     {
         var graph = new Graph();
-        Forward(new ForwardContext(graph, 1, 1));
+        Forward(SmallestContext(graph));
         HeadWeight(graph);
+        HeadBias(graph);
         return graph.Parameters;
     }
 
     /// <summary>Floating-point operations that training takes for each token: 6 N + 6 L C T, N with a tied head once.</summary>
     public virtual double TrainingFlopsPerToken(long length) =>
         (6.0 * DeclareParameters().Sum(p => p.Elements)) + (6.0 * Layers * Width * length);
+
+    /// <summary>The inputs of a forward pass over a token: enough for its parameters to be declared.</summary>
+    private protected virtual ForwardContext SmallestContext(Graph graph) => new(graph, 1, 1);
 
     /// <summary>The family's own keys of config.json.</summary>
     private protected abstract JsonObject Settings();
@@ -145,7 +152,7 @@ public abstract record ModelConfig
     }
 
     /// <summary>More than any published model has; far more would be a slip that takes all memory before a plan could say so.</summary>
-    private const int MostLayers = 1000;
+    private protected const int MostLayers = 1000;
 
     private protected void RequireLayers(string key) =>
         Require(Layers is > 0 and <= MostLayers, $"{key} is {Layers}; a model has 1 to {MostLayers} layers");

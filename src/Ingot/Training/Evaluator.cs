@@ -80,7 +80,8 @@ public sealed class Evaluator : IDisposable
         var context = _hasSegments ? ForwardContext.WithSegments(graph, _batch, length) : new ForwardContext(graph, _batch, length);
         var targets = graph.Input("targets", DType.I32, _batch, length);
         var one = graph.Input("scale", DType.F32, 1);
-        var losses = Head.CrossEntropy(_model.Forward(context), _model.HeadWeight(graph), targets, one, Batch.Ignore);
+        var losses = Head.CrossEntropy(_model.Forward(context), _model.HeadWeight(graph), targets, one, Batch.Ignore,
+            bias: _model.HeadBias(graph));
         var loss = graph.Place(StorageKind.Output, "loss", DType.F32, 1);
         graph.Emit(Elementwise.ReduceSumOp, [losses, one, loss]);
         graph.Output("loss", loss);

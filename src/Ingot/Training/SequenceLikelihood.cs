@@ -28,7 +28,8 @@ internal sealed class SequenceLikelihood : IDisposable
         var context = new ForwardContext(graph, options.Batch, options.Length) { DropoutSeed = dropout ? seed : null };
         var targets = graph.Input("targets", DType.I32, options.Batch, options.Length);
         var scale = graph.Input("scale", DType.F32, 1);
-        graph.Output("losses", Head.CrossEntropy(model.Forward(context), model.HeadWeight(graph), targets, scale, options.IgnoreIndex));
+        graph.Output("losses", Head.CrossEntropy(model.Forward(context), model.HeadWeight(graph), targets, scale, options.IgnoreIndex,
+            bias: model.HeadBias(graph)));
         _graph = CompiledGraph.Compile(graph, parameters, new CompileOptions
         {
             Fuse = options.Fuse,

@@ -169,7 +169,7 @@ public sealed class TrainingStep : IDisposable
         var targets = graph.Input("targets", DType.I32, options.Batch, options.Length);
         var scale = graph.Input("scale", DType.F32, options.HasRowWeights ? options.Batch : 1);
         var losses = Head.CrossEntropy(model.Forward(context), model.HeadWeight(graph), targets, scale, options.IgnoreIndex,
-            options.LabelSmoothing);
+            options.LabelSmoothing, bias: model.HeadBias(graph));
         if (options.HasRowWeights)
             return graph;
         var loss = graph.Place(StorageKind.Output, "loss", DType.F32, 1);

@@ -76,7 +76,7 @@ public sealed class HeadTests
         var x = Linear.Apply(Embedding.Apply(graph.Input("tokens", DType.I32, Rows), table), Width, "hidden", new Initializer.Normal(0.2));
         var scale = graph.Input("scale", DType.F32, 1);
         var losses = Head.CrossEntropy(x, table.Transposed(), graph.Input("targets", DType.I32, Rows), scale, labelSmoothing: 0.1,
-            chunkRows: chunkRows);
+            chunkRows: chunkRows, bias: graph.Parameter("bias", [Vocabulary], new Initializer.Normal(1)));
         var loss = graph.Place(StorageKind.Output, "loss", DType.F32, 1);
         graph.Emit(Elementwise.ReduceSumOp, [losses, scale, loss]);
         graph.Output("loss", loss);

@@ -20,25 +20,27 @@ public static class Head
     /// </summary>
     public static long ChunkBytesFor(DeviceKind kind) => kind == DeviceKind.Cpu ? 64L << 20 : 1L << 30;
 
-    internal static Op Op { get; } = new("head_cross_entropy", "x weight targets scale -> losses dx? dweight?&", Gradient,
+    internal static Op Op { get; } = new("head_cross_entropy", "x weight bias? targets scale -> losses dx? dweight?& dbias?&", Gradient,
         call => 2.0 * call["x"].Elements * call["weight"].Shape[1] * (call.Find("dx") is null ? 1 : 3));
 
     internal static Op CrossEntropyOp { get; } = new("cross_entropy", "logits& targets scale? -> losses");
 
     /// <summary>
-    /// Losses [N] of x [N, C] with the head's weight [C, V] against targets [N] int32. Gradients are times scale [S]: one for all rows, or
-    /// one for each of S equal parts of them, such as sequences.
+    /// Losses [N] of x [N, C] with the head's weight [C, V] and bias [V], if there is one, against targets [N] int32. Gradients are times
+    /// scale [S]: one for all rows, or one for each of S equal parts of them, such as sequences.
     /// </summary>
     public static Tensor CrossEntropy(Tensor x, Tensor weight, Tensor targets, Tensor scale, int ignoreIndex = -100,
-        double labelSmoothing = 0, long chunkRows = 0)
+        double labelSmoothing = 0, long chunkRows = 0, Tensor? bias = null)
     {
         if (x.Rank != 2 || weight.Rank != 2 || x.Shape[1] != weight.Shape[0] || targets.Elements != x.Shape[0])
             throw new ArgumentException($"head: {x}, {weight} and {targets} do not fit");
+        if (bias is not null && (bias.Rank != 1 || bias.Shape[0] != weight.Shape[1]))
+            throw new ArgumentException($"head: the bias {bias} does not fit the weight {weight}");
         if (scale.Rank != 1 || x.Shape[0] % scale.Shape[0] != 0)
             throw new ArgumentException($"head: {x} cannot be cut into equal parts for {scale}");
         var g = x.Graph;
         var losses = g.Temporary(DType.F32, [x.Shape[0]]);
-        g.Emit(Op, [x, weight, targets.View(targets.Elements), scale, losses],
+        g.Emit(Op, [x, weight, bias, targets.View(targets.Elements), scale, losses],
             new OpAttribute("ignore_index", (long)ignoreIndex), new OpAttribute("label_smoothing", labelSmoothing), new OpAttribute("chunk_rows", chunkRows));
         return losses;
     }
@@ -61,6 +63,7 @@ public static class Head
 
         var logits = g.Temporary(x.DType, [Math.Min(rows, n), width], "logits").Columns(0, vocabulary);
         var accumulate = call.Integer("accumulate") != 0;
+        string[] gradients = ["dx", "dweight", "dbias"];
         for (var part = 0L; part < parts; part++)
         {
             for (var at = 0L; at < n; at += rows)
@@ -70,9 +73,9 @@ public static class Head
         void Chunk(long begin, long count, Tensor scale)
         {
             var (chunk, input) = (logits.Rows(0, count), x.Rows(begin, count));
-            g.Emit(Linear.MatMulOp, [input, weight, null, null, chunk]);
+            g.Emit(Linear.MatMulOp, [input, weight, call.Find("bias"), null, chunk]);
             g.Emit(CrossEntropyOp, [chunk, call["targets"].Rows(begin, count), scale, losses.Rows(begin, count)],
-                new OpAttribute("gradient", call.Find("dx") is not null || call.Find("dweight") is not null),
+                new OpAttribute("gradient", gradients.Any(name => call.Find(name) is not null)),
                 new OpAttribute("ignore_index", call.Integer("ignore_index")), new OpAttribute("label_smoothing", call.Number("label_smoothing")));
             if (call.Find("dx") is { } dx)
                 g.Emit(Linear.MatMulOp, [chunk, weight.Transposed(), null, null, dx.Rows(begin, count)]);
@@ -82,8 +85,11 @@ public static class Head
                     g.Emit(Linear.MatMulOp, [input.Transposed(), chunk, null, null, dweight], new OpAttribute("accumulate", accumulate));
                 else
                     g.Emit(Linear.MatMulOp, [chunk.Transposed(), input, null, null, dweight.Transposed()], new OpAttribute("accumulate", accumulate));
-                accumulate = true;
             }
+
+            if (call.Find("dbias") is { } dbias)
+                g.Emit(Linear.SumRowsOp, [chunk, dbias], new OpAttribute("accumulate", accumulate));
+            accumulate = true;
         }
     }
 
@@ -98,11 +104,13 @@ public static class Head
             context.Add(x, dx);
         }
 
-        if (GradientContext.Needs(weight))
+        foreach (var (name, parameter) in new[] { ("dweight", weight), ("dbias", call.Find("bias")) })
         {
-            if (weight.Storage.Kind != StorageKind.Parameter)
-                throw new InvalidOperationException($"the head's weight {weight} is not a parameter");
-            call.Operands[Op.IndexOf("dweight")] = context.Sink(weight);
+            if (!GradientContext.Needs(parameter))
+                continue;
+            if (parameter!.Storage.Kind != StorageKind.Parameter)
+                throw new InvalidOperationException($"the head's {name[1..]} {parameter} is not a parameter");
+            call.Operands[Op.IndexOf(name)] = context.Sink(parameter);
         }
     }
 }
