@@ -12,18 +12,20 @@ internal static class BatchShape
     }
 
     /// <summary>The batch of the form that a source fills.</summary>
-    public static void Check(Batch batch, int batchSize, int sequenceLength, bool hasSegments)
+    public static void Check(Batch batch, int batchSize, int sequenceLength, bool hasSegments, int sourceLength = 0)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        if (batch.Rows != batchSize || batch.MostLength != sequenceLength || batch.HasSegments != hasSegments)
+        if (batch.Rows != batchSize || batch.MostLength != sequenceLength || batch.HasSegments != hasSegments
+            || batch.MostSourceLength != sourceLength)
         {
             throw new ArgumentException(
-                $"The batch is for [{batch.Rows}, {batch.MostLength}] {With(batch.HasSegments)} segments; this source fills "
-                + $"[{batchSize}, {sequenceLength}] {With(hasSegments)}. Take one from NewBatch().");
+                $"The batch is for [{batch.Rows}, {batch.MostLength}] {With(batch.HasSegments)} segments{Sources(batch.MostSourceLength)}; "
+                + $"this source fills [{batchSize}, {sequenceLength}] {With(hasSegments)}{Sources(sourceLength)}. Take one from NewBatch().");
         }
 
         static string With(bool segments) => segments ? "with" : "without";
+        static string Sources(int length) => length > 0 ? $", sources of {length}" : "";
     }
 
-    public static void Check(Batch batch, IBatchSource source) => Check(batch, source.BatchSize, source.SequenceLength, source.HasSegments);
+    public static void Check(Batch batch, IBatchSource source) => Check(batch, source.BatchSize, source.SequenceLength, source.HasSegments, source.SourceLength);
 }

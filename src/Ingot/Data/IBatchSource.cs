@@ -12,6 +12,9 @@ public interface IBatchSource
     /// <summary>Whether rows hold several sequences that do not see each other.</summary>
     bool HasSegments => false;
 
+    /// <summary>Tokens of a row's source, at most; 0 if rows have none.</summary>
+    int SourceLength => 0;
+
     /// <summary>Batches of one pass over the data.</summary>
     double BatchesPerEpoch { get; }
 
@@ -30,5 +33,5 @@ public interface IBatchSource
     void Next(Batch batch);
 
     /// <summary>A batch of the form that <see cref="Next"/> fills.</summary>
-    Batch NewBatch() => new(BatchSize, SequenceLength, HasSegments);
+    Batch NewBatch() => new(BatchSize, SequenceLength, HasSegments, SourceLength);
 }

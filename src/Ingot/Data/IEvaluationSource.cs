@@ -12,6 +12,9 @@ public interface IEvaluationSource
     /// <summary>Whether rows hold several sequences that do not see each other.</summary>
     bool HasSegments { get; }
 
+    /// <summary>Tokens of a row's source, at most; 0 if rows have none.</summary>
+    int SourceLength => 0;
+
     /// <summary>How many batches there are.</summary>
     long Count { get; }
 
@@ -23,5 +26,5 @@ public interface IEvaluationSource
     int Read(long number, Batch batch);
 
     /// <summary>A batch of the form that <see cref="Read"/> fills.</summary>
-    Batch NewBatch() => new(BatchSize, SequenceLength, HasSegments);
+    Batch NewBatch() => new(BatchSize, SequenceLength, HasSegments, SourceLength);
 }

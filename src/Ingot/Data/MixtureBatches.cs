@@ -25,7 +25,8 @@ public sealed class MixtureBatches : ISeekableBatchSource
         ArgumentOutOfRangeException.ThrowIfLessThan(partsOfABatch, 1);
         if (sources.Count == 0 || sources.Count != weights.Count || weights.Any(weight => !(weight > 0 && double.IsFinite(weight))))
             throw new ArgumentException($"{sources.Count} sources need as many weights above 0, not [{string.Join(", ", weights)}]");
-        if (sources.Any(s => s.BatchSize != sources[0].BatchSize || s.SequenceLength != sources[0].SequenceLength))
+        if (sources.Any(s => s.BatchSize != sources[0].BatchSize || s.SequenceLength != sources[0].SequenceLength
+                || s.SourceLength != sources[0].SourceLength))
             throw new ArgumentException("the sources of a mixture have batches of different forms");
         BatchShape.Check(checked(partsOfABatch * sources[0].BatchSize), sources[0].SequenceLength);
         (_sources, _partsOfABatch, _seed) = (sources, partsOfABatch, seed);
@@ -44,6 +45,9 @@ public sealed class MixtureBatches : ISeekableBatchSource
     /// <inheritdoc/>
     /// <remarks>If any source has them; a row of the others is one segment then.</remarks>
     public bool HasSegments { get; }
+
+    /// <inheritdoc/>
+    public int SourceLength => _sources[0].SourceLength;
 
     /// <inheritdoc/>
     public double BatchesPerEpoch => _sources.Sum(source => source.BatchesPerEpoch) / _partsOfABatch;
@@ -88,10 +92,10 @@ public sealed class MixtureBatches : ISeekableBatchSource
         {
             var source = SourceOf(_index++);
             _sources[source].Next(_parts[source]);
-            var length = _parts[source].Length;
+            var (length, sourceLength) = (_parts[source].Length, _parts[source].SourceLength);
             if (part == 0)
-                batch.Clear(length);
-            else if (batch.Length != length)
+                batch.Clear(length, sourceLength);
+            else if (batch.Length != length || batch.SourceLength != sourceLength)
                 throw new InvalidOperationException($"rows of {batch.Length} and of {length} tokens do not go into one batch");
             batch.CopyRows(_parts[source], part * _sources[source].BatchSize);
         }

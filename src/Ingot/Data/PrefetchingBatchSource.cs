@@ -38,6 +38,7 @@ public sealed class PrefetchingBatchSource : IBatchSource, IDisposable
         _source = source;
         (Position, Epochs) = (source.Position, source.Epochs);
         (BatchSize, SequenceLength, HasSegments) = (source.BatchSize, source.SequenceLength, source.HasSegments);
+        SourceLength = source.SourceLength;
         BatchesPerEpoch = source.BatchesPerEpoch;
         _ring = [.. Enumerable.Range(0, depth).Select(_ => new Slot(source.NewBatch()))];
         _thread = new Thread(ReadAhead) { IsBackground = true, Name = "Ingot batches" };
@@ -52,6 +53,9 @@ public sealed class PrefetchingBatchSource : IBatchSource, IDisposable
 
     /// <inheritdoc/>
     public bool HasSegments { get; }
+
+    /// <inheritdoc/>
+    public int SourceLength { get; }
 
     /// <inheritdoc/>
     public double BatchesPerEpoch { get; }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Ingot.Bindings;
 using Ingot.Graphs;
 using Ingot.Graphs.Ops;
@@ -29,6 +30,19 @@ public sealed class ForwardContext
         DropoutSeed = dropoutSeed,
     };
 
+    /// <summary>
+    /// A forward pass of an encoder-decoder: the sequences that the encoder reads, and how many tokens of each count, are inputs
+    /// ("source", "source_lengths").
+    /// </summary>
+    public static ForwardContext WithSource(Graph graph, long batch, long length, long sourceLength, Tensor? dropoutSeed = null) =>
+        new(graph, batch, length)
+        {
+            SourceLength = sourceLength,
+            Source = graph.Input("source", DType.I32, batch, sourceLength),
+            SourceLengths = graph.Input("source_lengths", DType.I32, batch),
+            DropoutSeed = dropoutSeed,
+        };
+
     /// <summary>The graph that the model is written to.</summary>
     public Graph Graph { get; }
 
@@ -46,6 +60,15 @@ public sealed class ForwardContext
 
     /// <summary>Document or padding segment of each token, [batch, length] int32; null if a sequence is one whole.</summary>
     public Tensor? Segments { get; init; }
+
+    /// <summary>Token ids that an encoder reads, [batch, source length] int32; null where there are none.</summary>
+    public Tensor? Source { get; init; }
+
+    /// <summary>Tokens of each source, padding included.</summary>
+    public long SourceLength { get; init; }
+
+    /// <summary>How many tokens of each source count, [batch] int32; those behind are padding.</summary>
+    public Tensor? SourceLengths { get; init; }
 
     /// <summary>{seed, step} for dropout, [2] int64; null for no dropout.</summary>
     public Tensor? DropoutSeed { get; init; }
@@ -69,6 +92,46 @@ public sealed class ForwardContext
         CacheCapacity = capacity,
     };
 
+    /// <summary>
+    /// The same for the decoder of an encoder-decoder, which finds the keys and values that its layers take from the sources in caches
+    /// of their own (<see cref="SourceCache"/>); how many count is an input ("source_lengths").
+    /// </summary>
+    public static ForwardContext WithCache(Graph graph, long batch, long length, long capacity, long sourceCapacity) => new(graph, batch, length)
+    {
+        Positions = graph.Input("positions", DType.I32, batch, length),
+        KeyLengths = graph.Input("key_lengths", DType.I32, batch),
+        CacheCapacity = capacity,
+        SourceLength = sourceCapacity,
+        SourceLengths = graph.Input("source_lengths", DType.I32, batch),
+    };
+
+    /// <summary>
+    /// Keys and values that a decoder's layer takes from the sources, [batch, source length, heads, head size], kept from run to run
+    /// ("source.0.k", "source.0.v", ...).
+    /// </summary>
+    public (Tensor Keys, Tensor Values) SourceCache(int layer, long heads, long headSize) =>
+        (SourceInput($"source.{layer}.k", SourceLength, heads, headSize), SourceInput($"source.{layer}.v", SourceLength, heads, headSize));
+
+    /// <summary>Writes keys and values [batch, source length, heads, head size] to the beginning of such caches.</summary>
+    internal void WriteSourceCache(int layer, long capacity, Tensor keys, Tensor values)
+    {
+        foreach (var (name, x) in new[] { ($"source.{layer}.k", keys), ($"source.{layer}.v", values) })
+            Attention.WriteCache(x, Counting(SourceLength), SourceInput(name, capacity, x.Shape[2], x.Shape[3]));
+    }
+
+    /// <summary>Positions 0, 1, 2 ... of every sequence, [batch, length] int32.</summary>
+    internal Tensor Counting(long length)
+    {
+        var positions = new int[Batch * length];
+        for (var i = 0; i < positions.Length; i++)
+            positions[i] = (int)(i % length);
+        return Graph.Constant("positions", DType.I32, MemoryMarshal.AsBytes<int>(positions).ToArray(), Batch, length);
+    }
+
+    /// <summary>Self-attention of an encoder over its sources: q, k and v [B, S, H, D]. Every token sees every token.</summary>
+    public Tensor SourceAttention(Tensor q, Tensor k, Tensor v) =>
+        Attention.Apply(q, k, v, new AttentionMask(Causal: false), keyLengths: SourceLengths);
+
     /// <summary>Causal self-attention of q [B, T, H, D] over k and v [B, T, KV, D], through the cache if there is one.</summary>
     public Tensor SelfAttention(Tensor q, Tensor k, Tensor v, AttentionMask mask)
     {
@@ -82,6 +145,9 @@ public sealed class ForwardContext
 
     /// <summary>x with elements dropped at the given rate while training.</summary>
     public Tensor Dropout(Tensor x, double rate) => Graphs.Ops.Dropout.Apply(x, rate, DropoutSeed);
+
+    private Tensor SourceInput(string name, long capacity, long heads, long headSize) =>
+        Graph.Input(name, Graph.ComputeType, Batch, capacity, heads, headSize);
 
     private Tensor Cache(string name, Tensor x)
     {

@@ -14,8 +14,9 @@ public sealed class Evaluator : IDisposable
     private readonly int _batch;
     private readonly int _length;
     private readonly bool _hasSegments;
+    private readonly int _sourceLength;
     private readonly IReadOnlyDictionary<string, string> _kernels;
-    private readonly Dictionary<int, CompiledGraph> _programs = [];
+    private readonly Dictionary<(int Length, int SourceLength), CompiledGraph> _programs = [];
 
     /// <summary>Prepares the forward pass for batches of [batch, length].</summary>
     /// <param name="model">The model.</param>
@@ -24,22 +25,24 @@ public sealed class Evaluator : IDisposable
     /// <param name="length">Tokens of a row, at most.</param>
     /// <param name="hasSegments">Whether rows hold several sequences that do not see each other.</param>
     /// <param name="kernels">Kernel variants by op.</param>
+    /// <param name="sourceLength">Tokens of a row's source, at most; 0 for models that are not encoder-decoders.</param>
     public Evaluator(ModelConfig model, ParameterStore parameters, int batch, int length, bool hasSegments = false,
-        IReadOnlyDictionary<string, string>? kernels = null)
+        IReadOnlyDictionary<string, string>? kernels = null, int sourceLength = 0)
     {
         (_model, _parameters, _batch, _length, _hasSegments) = (model, parameters, batch, length, hasSegments);
+        _sourceLength = sourceLength;
         _kernels = kernels ?? new Dictionary<string, string>();
-        _programs.Add(length, Compile(length));
+        _programs.Add((length, sourceLength), Compile(length, sourceLength));
     }
 
     /// <summary>Sum of the negative log-likelihoods of the targets that count, in nats, and how many count.</summary>
-    public (double Sum, long Count) Run(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets) => Run(tokens, targets, [], [], _length);
+    public (double Sum, long Count) Run(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets) => Run(tokens, targets, [], [], [], [], _length);
 
     /// <inheritdoc cref="Run(ReadOnlySpan{int}, ReadOnlySpan{int})"/>
     public (double Sum, long Count) Run(Batch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        return Run(batch.Tokens, batch.Targets, batch.Positions, batch.Segments, batch.Length);
+        return Run(batch.Tokens, batch.Targets, batch.Positions, batch.Segments, batch.Source, batch.SourceLengths, batch.Length);
     }
 
     /// <inheritdoc/>
@@ -50,18 +53,25 @@ public sealed class Evaluator : IDisposable
     }
 
     private (double Sum, long Count) Run(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, ReadOnlySpan<int> positions,
-        ReadOnlySpan<int> segments, int length)
+        ReadOnlySpan<int> segments, ReadOnlySpan<int> source, ReadOnlySpan<int> sourceLengths, int length)
     {
         var size = _batch * length;
         if (tokens.Length != size || targets.Length != size || length > _length)
             throw new ArgumentException($"{tokens.Length} tokens and {targets.Length} targets, where {size} belong");
         if (segments.IsEmpty == _hasSegments)
             throw new ArgumentException($"the batch has {(segments.IsEmpty ? "no " : "")}segments, and the evaluator was made for one that has");
+        if (sourceLengths.IsEmpty == _sourceLength > 0 || source.Length > _batch * _sourceLength)
+        {
+            throw new ArgumentException(
+                $"the batch has {source.Length} tokens of sources, and the evaluator was made for sources of {_sourceLength} at most");
+        }
+
         var counted = targets.Length - targets.Count(Batch.Ignore);
         if (counted == 0)
             return (0, 0);
-        if (!_programs.TryGetValue(length, out var program))
-            _programs.Add(length, program = Compile(length));
+        var key = (length, source.Length / _batch);
+        if (!_programs.TryGetValue(key, out var program))
+            _programs.Add(key, program = Compile(length, key.Item2));
         program.Set("tokens", tokens);
         program.Set("targets", targets);
         if (_hasSegments)
@@ -70,14 +80,22 @@ public sealed class Evaluator : IDisposable
             program.Set("segments", segments);
         }
 
+        if (_sourceLength > 0)
+        {
+            program.Set("source", source);
+            program.Set("source_lengths", sourceLengths);
+        }
+
         program.Run();
         return (program.Get<float>("loss"), counted);
     }
 
-    private CompiledGraph Compile(int length)
+    private CompiledGraph Compile(int length, int sourceLength)
     {
         var graph = new Graph(_parameters.ComputeType);
-        var context = _hasSegments ? ForwardContext.WithSegments(graph, _batch, length) : new ForwardContext(graph, _batch, length);
+        var context = _hasSegments ? ForwardContext.WithSegments(graph, _batch, length)
+            : sourceLength > 0 ? ForwardContext.WithSource(graph, _batch, length, sourceLength)
+            : new ForwardContext(graph, _batch, length);
         var targets = graph.Input("targets", DType.I32, _batch, length);
         var one = graph.Input("scale", DType.F32, 1);
         var losses = Head.CrossEntropy(_model.Forward(context), _model.HeadWeight(graph), targets, one, Batch.Ignore,
@@ -86,7 +104,7 @@ public sealed class Evaluator : IDisposable
         graph.Emit(Elementwise.ReduceSumOp, [losses, one, loss]);
         graph.Output("loss", loss);
         var program = CompiledGraph.Compile(graph, _parameters,
-            new CompileOptions { Kernels = _kernels, Arena = _programs.GetValueOrDefault(_length)?.Arena });
+            new CompileOptions { Kernels = _kernels, Arena = _programs.GetValueOrDefault((_length, _sourceLength))?.Arena });
         program.Set<float>("scale", [1]);
         return program;
     }

@@ -20,6 +20,9 @@ public sealed record TrainingStepOptions
     /// <summary>Whether rows hold several sequences that do not see each other: batches then have positions and segments.</summary>
     public bool HasSegments { get; init; }
 
+    /// <summary>Tokens of each row's source, which an encoder reads, at most; 0 for models that are not encoder-decoders.</summary>
+    public int SourceLength { get; init; }
+
     /// <summary>
     /// Whether each row has a weight for the gradients of its losses, given with the batch, as is then the loss to report; otherwise all
     /// targets count the same.
@@ -96,7 +99,7 @@ public sealed class TrainingStep : IDisposable
 
     private readonly ModelConfig _model;
     private readonly TrainingStepOptions _options;
-    private readonly long _targetsAt, _positionsAt, _segmentsAt, _scaleAt, _seedAt;
+    private readonly long _targetsAt, _positionsAt, _segmentsAt, _sourceAt, _sourceLengthsAt, _scaleAt, _seedAt;
     private readonly HostInput _pass;
     private readonly HostInput _settings;
     private readonly DeviceBuffer _results;
@@ -105,7 +108,7 @@ public sealed class TrainingStep : IDisposable
     private readonly double[] _learningRateFactors; // Of the parameters' groups: each has a schedule of its own.
     private readonly CompiledGraph _first; // The first micro-batch of the longest rows.
     private readonly NativeProgram _update;
-    private readonly Dictionary<(int Length, bool AddsToGradients), CompiledGraph> _passes = [];
+    private readonly Dictionary<(int Length, int SourceLength, bool AddsToGradients), CompiledGraph> _passes = [];
     private long _nativeTicks;
 
     /// <summary>Writes the model down, takes its gradients and prepares the programs.</summary>
@@ -116,7 +119,9 @@ public sealed class TrainingStep : IDisposable
         var onHost = device.Kind == DeviceKind.Cpu;
         _targetsAt = ((4L * options.Batch * options.Length) + 255) / 256 * 256;
         (_positionsAt, _segmentsAt) = (2 * _targetsAt, 3 * _targetsAt);
-        _scaleAt = (options.HasSegments ? 4 : 2) * _targetsAt;
+        _sourceAt = (options.HasSegments ? 4 : 2) * _targetsAt;
+        _sourceLengthsAt = _sourceAt + (((4L * options.Batch * options.SourceLength) + 63) / 64 * 64);
+        _scaleAt = _sourceLengthsAt + (options.SourceLength > 0 ? ((4L * options.Batch) + 63) / 64 * 64 : 0);
         _seedAt = _scaleAt + (((4L * options.Batch) + 63) / 64 * 64);
         try
         {
@@ -126,8 +131,8 @@ public sealed class TrainingStep : IDisposable
             _results = new DeviceBuffer(device, ResultsBytes, pinned: onHost);
             if (!onHost)
                 (_readBack, _done) = (new DeviceBuffer(device, ResultsBytes, pinned: true), new NativeEvent(device));
-            _first = Compile(options.Length, addToGradients: false);
-            _passes.Add((options.Length, false), _first);
+            _first = Compile(options.Length, options.SourceLength, addToGradients: false);
+            _passes.Add((options.Length, options.SourceLength, false), _first);
             _update = new NativeProgram(device, UpdateCalls(), options.Timed);
         }
         catch
@@ -165,6 +170,7 @@ public sealed class TrainingStep : IDisposable
         var seed = graph.Input("seed", DType.I64, 2);
         var context = options.HasSegments
             ? ForwardContext.WithSegments(graph, options.Batch, options.Length, seed)
+            : options.SourceLength > 0 ? ForwardContext.WithSource(graph, options.Batch, options.Length, options.SourceLength, seed)
             : new ForwardContext(graph, options.Batch, options.Length) { DropoutSeed = seed };
         var targets = graph.Input("targets", DType.I32, options.Batch, options.Length);
         var scale = graph.Input("scale", DType.F32, options.HasRowWeights ? options.Batch : 1);
@@ -197,7 +203,7 @@ public sealed class TrainingStep : IDisposable
 
     /// <summary>The first part of a step: forward and backward. The parameters stay as they are.</summary>
     public void Begin(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, long step) =>
-        Begin(tokens, targets, [], [], [], _options.Length, step);
+        Begin(tokens, targets, [], [], [], [], [], _options.Length, step);
 
     /// <summary>
     /// The first part of a step whose rows have weights (<see cref="TrainingStepOptions.HasRowWeights"/>): the gradient is that of the
@@ -212,7 +218,7 @@ public sealed class TrainingStep : IDisposable
     {
         if (!_options.HasRowWeights || weights.Length * _options.Length != tokens.Length)
             throw new ArgumentException($"{weights.Length} weights do not belong to {tokens.Length} tokens in rows of {_options.Length}");
-        Begin(tokens, targets, [], [], weights, _options.Length, step);
+        Begin(tokens, targets, [], [], [], [], weights, _options.Length, step);
         _results.Write<float>([(float)loss], LossAt);
     }
 
@@ -222,11 +228,11 @@ public sealed class TrainingStep : IDisposable
     public void Begin(Batch batch, long step)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        Begin(batch.Tokens, batch.Targets, batch.Positions, batch.Segments, [], batch.Length, step);
+        Begin(batch.Tokens, batch.Targets, batch.Positions, batch.Segments, batch.Source, batch.SourceLengths, [], batch.Length, step);
     }
 
     private void Begin(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, ReadOnlySpan<int> positions, ReadOnlySpan<int> segments,
-        ReadOnlySpan<float> weights, int length, long step)
+        ReadOnlySpan<int> source, ReadOnlySpan<int> sourceLengths, ReadOnlySpan<float> weights, int length, long step)
     {
         var size = _options.Batch * length;
         if (tokens.Length != targets.Length || tokens.Length == 0 || tokens.Length % size != 0)
@@ -235,6 +241,13 @@ public sealed class TrainingStep : IDisposable
             throw new ArgumentException($"rows of {length} tokens are longer than the step's {_options.Length}");
         if (segments.IsEmpty == _options.HasSegments)
             throw new ArgumentException($"the batch has {(segments.IsEmpty ? "no " : "")}segments, and the step was made for one that has");
+        var sourceSize = source.IsEmpty ? 0 : source.Length / (tokens.Length / size);
+        if (sourceLengths.IsEmpty == _options.SourceLength > 0 || sourceSize > _options.Batch * _options.SourceLength)
+        {
+            throw new ArgumentException(
+                $"the batch has {source.Length} tokens of sources, and the step was made for sources of {_options.SourceLength} at most");
+        }
+
         var counted = targets.Length - targets.Count(_options.IgnoreIndex);
         if (counted == 0)
             throw new ArgumentException("no target of the batch counts: all are the ignore index");
@@ -251,6 +264,12 @@ public sealed class TrainingStep : IDisposable
                 segments.Slice(i * size, size).CopyTo(_pass.Map<int>(_segmentsAt, size));
             }
 
+            if (_options.SourceLength > 0)
+            {
+                source.Slice(i * sourceSize, sourceSize).CopyTo(_pass.Map<int>(_sourceAt, sourceSize));
+                sourceLengths.Slice(i * _options.Batch, _options.Batch).CopyTo(_pass.Map<int>(_sourceLengthsAt, _options.Batch));
+            }
+
             if (_options.HasRowWeights)
                 weights.Slice(i * _options.Batch, _options.Batch).CopyTo(_pass.Map<float>(_scaleAt, _options.Batch));
             else
@@ -260,7 +279,7 @@ public sealed class TrainingStep : IDisposable
             seed[0] = _options.Seed;
             seed[1] = (step * (tokens.Length / size)) + i;
             _pass.Send();
-            Run(PassOf(length, addToGradients: i > 0).Program);
+            Run(PassOf(length, sourceSize / _options.Batch, addToGradients: i > 0).Program);
         }
     }
 
@@ -317,15 +336,15 @@ public sealed class TrainingStep : IDisposable
         _nativeTicks += Stopwatch.GetTimestamp() - start;
     }
 
-    private CompiledGraph PassOf(int length, bool addToGradients)
+    private CompiledGraph PassOf(int length, int sourceLength, bool addToGradients)
     {
-        if (!_passes.TryGetValue((length, addToGradients), out var pass))
-            _passes.Add((length, addToGradients), pass = Compile(length, addToGradients));
+        if (!_passes.TryGetValue((length, sourceLength, addToGradients), out var pass))
+            _passes.Add((length, sourceLength, addToGradients), pass = Compile(length, sourceLength, addToGradients));
         return pass;
     }
 
-    private CompiledGraph Compile(int length, bool addToGradients) => CompiledGraph.Compile(
-        Write(_model, _options with { Length = length }, addToGradients, Parameters.Layout), Parameters,
+    private CompiledGraph Compile(int length, int sourceLength, bool addToGradients) => CompiledGraph.Compile(
+        Write(_model, _options with { Length = length, SourceLength = sourceLength }, addToGradients, Parameters.Layout), Parameters,
         new CompileOptions
         {
             Train = true,
@@ -344,6 +363,8 @@ public sealed class TrainingStep : IDisposable
                 "targets" => new Place(_pass.Buffer, _targetsAt),
                 "positions" => new Place(_pass.Buffer, _positionsAt),
                 "segments" => new Place(_pass.Buffer, _segmentsAt),
+                "source" => new Place(_pass.Buffer, _sourceAt),
+                "source_lengths" => new Place(_pass.Buffer, _sourceLengthsAt),
                 "scale" => new Place(_pass.Buffer, _scaleAt),
                 "seed" => new Place(_pass.Buffer, _seedAt),
                 "loss" => new Place(_results, LossAt),

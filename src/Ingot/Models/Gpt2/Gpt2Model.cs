@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-using Ingot.Bindings;
 using Ingot.Graphs;
 using Ingot.Graphs.Ops;
 
@@ -36,7 +34,7 @@ internal static class Gpt2Model
         {
             var x = Embedding.Apply(context.Tokens, TokenTable(g, c));
             using (g.Scope("wpe"))
-                x += Embedding.Apply(context.Positions ?? Counting(context), g.Parameter("weight", [c.Positions, c.Embedding], normal));
+                x += Embedding.Apply(context.Positions ?? context.Counting(context.Length), g.Parameter("weight", [c.Positions, c.Embedding], normal));
             x = context.Dropout(x, c.Dropout);
             for (var layer = 0; layer < c.LayerCount; layer++)
             {
@@ -70,14 +68,5 @@ internal static class Gpt2Model
                 return Linear.Apply(Activation.Apply(hidden, c.Activation), c.Embedding, "c_proj", residual, layout: WeightLayout.InOut);
             }
         }
-    }
-
-    /// <summary>Positions 0, 1, 2 ... of every sequence.</summary>
-    private static Tensor Counting(ForwardContext context)
-    {
-        var positions = new int[context.Batch * context.Length];
-        for (var i = 0; i < positions.Length; i++)
-            positions[i] = (int)(i % context.Length);
-        return context.Graph.Constant("positions", DType.I32, MemoryMarshal.AsBytes<int>(positions).ToArray(), context.Batch, context.Length);
     }
 }
