@@ -7,7 +7,7 @@ namespace Ingot.Tokenizers;
 /// Learns BPE merges from counted words (Sennrich et al. 2016, with the order of Hugging Face's trainer): again and again the
 /// commonest pair of neighbours becomes one token; of equally common pairs, the one with the smallest ids.
 /// <para>
-/// Nothing is counted twice. All words lie in one array, a place a byte, and each pair keeps its count and its places, so a merge
+/// Nothing is counted twice. All words lie in one array, a place a symbol, and each pair keeps its count and its places, so a merge
 /// costs time only where it happens, also inside one word of a megabyte. A heap holds the pairs by count; counts that have changed
 /// since are put right when they come up.
 /// </para>
@@ -18,7 +18,9 @@ internal sealed class BpeMergeLearner
     private const int Inside = -1; // A place inside a token.
 
     private readonly List<byte[]> _tokens;
+    private readonly List<int> _spans; // How many places a token takes.
     private readonly ByteStringMap _idOfToken = new();
+    private readonly byte[] _prefix;
     private readonly long _minFrequency;
 
     // A token's first place holds its id, its last place, if another, minus its length; so both neighbours can be found.
@@ -44,15 +46,23 @@ internal sealed class BpeMergeLearner
 
     /// <summary>Prepares to learn.</summary>
     /// <param name="tokens">The tokens to begin with, all different, by id.</param>
-    /// <param name="idOfByte">The token of each byte that the words hold.</param>
+    /// <param name="symbolsOf">Appends the tokens that a word begins as, one a byte at most.</param>
     /// <param name="words">The distinct words.</param>
     /// <param name="wordCounts">How often each word comes.</param>
     /// <param name="minFrequency">Rarer pairs are not merged.</param>
+    /// <param name="prefix">Stands before tokens that do not begin a word, and goes when they are merged with what is before.</param>
     /// <exception cref="InvalidOperationException">The distinct words take more than 2 GiB.</exception>
     public BpeMergeLearner(
-        IEnumerable<byte[]> tokens, int[] idOfByte, ByteStringMap words, IReadOnlyList<long> wordCounts, long minFrequency)
+        IEnumerable<byte[]> tokens,
+        Symbols symbolsOf,
+        ByteStringMap words,
+        IReadOnlyList<long> wordCounts,
+        long minFrequency,
+        byte[]? prefix = null)
     {
         _tokens = [.. tokens];
+        _spans = [.. Enumerable.Repeat(1, _tokens.Count)];
+        _prefix = prefix ?? [];
         foreach (var token in _tokens)
         {
             _idOfToken.FindOrAdd(token, out _);
@@ -69,18 +79,26 @@ internal sealed class BpeMergeLearner
         _places = new int[size];
         _wordOfPlace = new int[size];
         var place = 0;
+        var symbols = new List<int>();
         _places[place++] = Gap;
         for (var word = 0; word < words.Count; word++)
         {
-            foreach (var b in words[word])
+            symbols.Clear();
+            symbolsOf(words[word], symbols);
+            foreach (var symbol in symbols)
             {
-                _places[place] = idOfByte[b];
+                _places[place] = symbol;
                 _wordOfPlace[place++] = word;
             }
 
             _places[place++] = Gap;
         }
+
+        _places.AsSpan(place).Fill(Gap);
     }
+
+    /// <summary>Appends the tokens that a word begins as.</summary>
+    public delegate void Symbols(ReadOnlySpan<byte> word, List<int> symbols);
 
     /// <summary>All tokens so far, by id.</summary>
     public IReadOnlyList<byte[]> Tokens => _tokens;
@@ -134,11 +152,20 @@ internal sealed class BpeMergeLearner
         pair.PlaceCount = 0;
 
         // Two different pairs can make the same bytes; they are then one token, and a pair with it can come up a second time.
-        byte[] bytes = [.. _tokens[left], .. _tokens[right]];
+        var rest = _tokens[right].AsSpan();
+        byte[] bytes = [.. _tokens[left], .. rest[(rest.StartsWith(_prefix) ? _prefix.Length : 0)..]];
+        var span = _spans[left] + _spans[right];
         var id = _idOfToken.FindOrAdd(bytes, out var added);
         if (added)
         {
             _tokens.Add(bytes);
+            _spans.Add(span);
+        }
+        else if (_spans[id] != span)
+        {
+            // It would be spelled like something else: a special token, or a token whose prefix the text itself holds.
+            CollectionsMarshal.AsSpan(_pairs)[number].Count = 0;
+            return;
         }
 
         if (!pair.Learnt)
@@ -155,22 +182,22 @@ internal sealed class BpeMergeLearner
 
         foreach (var place in places)
         {
-            MergeAt(place, left, right, id, bytes.Length);
+            MergeAt(place, left, right, id, span);
         }
 
         CollectionsMarshal.AsSpan(_pairs)[number].Count = 0;
     }
 
-    private void MergeAt(int place, int left, int right, int id, int length)
+    private void MergeAt(int place, int left, int right, int id, int span)
     {
-        var second = place + _tokens[left].Length;
+        var second = place + _spans[left];
         if (_places[place] != left || _places[second] != right)
         {
             return; // Another merge took one of the two.
         }
 
         var count = _wordCounts[_wordOfPlace[place]];
-        var next = place + length;
+        var next = place + span;
         var follower = _places[next];
         var before = _places[place - 1];
         var previous = before >= 0 ? place - 1 : before == Gap ? -1 : place + before;
@@ -186,7 +213,7 @@ internal sealed class BpeMergeLearner
 
         _places[second] = Inside;
         _places[place] = id;
-        _places[next - 1] = -length;
+        _places[next - 1] = -span;
         if (previous >= 0)
         {
             AddPlace(_places[previous], id, previous, count);

@@ -1,15 +1,7 @@
-using System.Collections.Concurrent;
-using System.Runtime.ExceptionServices;
 using System.Text;
 using Ingot.Tokenizers.Models;
 
 namespace Ingot.Tokenizers;
-
-/// <summary>How far training a BPE vocabulary has come.</summary>
-/// <param name="TextBytes">Bytes of text counted so far.</param>
-/// <param name="DistinctWords">Distinct pre-tokens found; 0 until all text is counted.</param>
-/// <param name="VocabularySize">Tokens so far, special tokens and bytes included.</param>
-public readonly record struct BpeTrainingProgress(long TextBytes, long DistinctWords, int VocabularySize);
 
 /// <summary>
 /// Trains the byte-level BPE vocabulary that GPT-2's pre-tokens and Hugging Face's trainer would give: ids begin with the special
@@ -25,7 +17,7 @@ public static class BpeTrainer
         int vocabularySize,
         int minFrequency = 2,
         IReadOnlyList<string>? specialTokens = null,
-        IProgress<BpeTrainingProgress>? progress = null,
+        IProgress<TokenizerTrainingProgress>? progress = null,
         CancellationToken cancellationToken = default) =>
         Train(
             texts.Select(text => (ReadOnlyMemory<byte>)Encoding.UTF8.GetBytes(text)),
@@ -57,7 +49,7 @@ public static class BpeTrainer
         int vocabularySize,
         int minFrequency = 2,
         IReadOnlyList<string>? specialTokens = null,
-        IProgress<BpeTrainingProgress>? progress = null,
+        IProgress<TokenizerTrainingProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(utf8Pieces);
@@ -72,24 +64,7 @@ public static class BpeTrainer
         }
 
         ArgumentOutOfRangeException.ThrowIfLessThan(minFrequency, 1);
-        if (specialTokens.Distinct().Count() != specialTokens.Count)
-        {
-            throw new InvalidDataException($"A special token is given twice: {string.Join(", ", specialTokens)}.");
-        }
-
-        // The text comes in pieces that are cut at white space, which must not be inside a token.
-        if (specialTokens.FirstOrDefault(token => token.Length == 0 || token.Any(char.IsWhiteSpace)) is { } bad)
-        {
-            throw new InvalidDataException($"The special token \"{bad}\" is empty or holds white space, which is not supported.");
-        }
-
-        var specials = specialTokens.Index().ToDictionary(token => token.Index, token => token.Item);
-        var words = CountWords(utf8Pieces, new SpecialTokens(specials), progress, cancellationToken);
-        if (words.TextBytes == 0)
-        {
-            throw new InvalidDataException("There is no text to train a vocabulary on.");
-        }
-
+        var words = WordCounts.Of(utf8Pieces, specialTokens, Gpt2PreTokenizer.Next, progress, cancellationToken);
         var alphabet = ByteSymbols.InSymbolOrder();
         var idOfByte = new int[256];
         for (var i = 0; i < alphabet.Length; i++)
@@ -99,7 +74,13 @@ public static class BpeTrainer
 
         var learner = new BpeMergeLearner(
             [.. specialTokens.Select(Encoding.UTF8.GetBytes), .. alphabet.Select(b => new[] { b })],
-            idOfByte,
+            (word, symbols) =>
+            {
+                foreach (var b in word)
+                {
+                    symbols.Add(idOfByte[b]);
+                }
+            },
             words.Words,
             words.Counts,
             minFrequency);
@@ -116,96 +97,10 @@ public static class BpeTrainer
         Report();
 
         var endOfText = specialTokens.Contains(ByteLevelBpeTokenizer.EndOfText) ? ByteLevelBpeTokenizer.EndOfText : null;
+        var specials = specialTokens.Index().ToDictionary(token => token.Index, token => token.Item);
         return new ByteLevelBpeTokenizer([.. learner.Tokens], [.. learner.Merges], specials, endOfText);
 
-        void Report() => progress?.Report(new BpeTrainingProgress(words.TextBytes, words.Words.Count, learner.Tokens.Count));
-    }
-
-    private static WordCounts CountWords(
-        IEnumerable<ReadOnlyMemory<byte>> utf8Pieces,
-        SpecialTokens specials,
-        IProgress<BpeTrainingProgress>? progress,
-        CancellationToken cancellationToken)
-    {
-        var total = new WordCounts();
-        var textBytes = 0L;
-        try
-        {
-            Parallel.ForEach(
-                Partitioner.Create(utf8Pieces, EnumerablePartitionerOptions.NoBuffering),
-                new ParallelOptions { CancellationToken = cancellationToken, MaxDegreeOfParallelism = Environment.ProcessorCount },
-                () => new WordCounts(),
-                (piece, _, counts) =>
-                {
-                    counts.Count(piece.Span, specials);
-                    progress?.Report(new BpeTrainingProgress(Interlocked.Add(ref textBytes, piece.Length), 0, 0));
-                    return counts;
-                },
-                counts =>
-                {
-                    lock (total)
-                    {
-                        total.Add(counts);
-                    }
-                });
-        }
-        catch (AggregateException e)
-        {
-            ExceptionDispatchInfo.Throw(e.Flatten().InnerExceptions[0]);
-        }
-
-        return total;
-    }
-
-    /// <summary>Distinct pre-tokens and how often each comes.</summary>
-    private sealed class WordCounts
-    {
-        public ByteStringMap Words { get; } = new();
-
-        public List<long> Counts { get; } = [];
-
-        public long TextBytes { get; private set; }
-
-        public void Count(ReadOnlySpan<byte> text, SpecialTokens specials)
-        {
-            TextBytes += text.Length;
-            while (specials.Find(text, out var at, out var length, out _))
-            {
-                CountOrdinary(text[..at]);
-                text = text[(at + length)..];
-            }
-
-            CountOrdinary(text);
-        }
-
-        public void Add(WordCounts other)
-        {
-            TextBytes += other.TextBytes;
-            for (var word = 0; word < other.Words.Count; word++)
-            {
-                Add(other.Words[word], other.Counts[word]);
-            }
-        }
-
-        private void CountOrdinary(ReadOnlySpan<byte> text)
-        {
-            for (var start = 0; start < text.Length;)
-            {
-                var end = Gpt2PreTokenizer.Next(text, start);
-                Add(text[start..end], 1);
-                start = end;
-            }
-        }
-
-        private void Add(ReadOnlySpan<byte> word, long count)
-        {
-            var number = Words.FindOrAdd(word, out var added);
-            if (added)
-            {
-                Counts.Add(0);
-            }
-
-            Counts[number] += count;
-        }
+        void Report() =>
+            progress?.Report(new TokenizerTrainingProgress("merging", words.TextBytes, words.Words.Count, learner.Tokens.Count));
     }
 }

@@ -311,14 +311,7 @@ public class PipelineTokenizer : Tokenizer
 
     private void Tokenize(AlignedText word, List<WordToken> tokens, out byte[] utf8)
     {
-        var buffer = new byte[4 * word.Length];
-        var length = 0;
-        foreach (var codePoint in word.CodePoints)
-        {
-            length += new Rune(codePoint).EncodeToUtf8(buffer.AsSpan(length));
-        }
-
-        utf8 = buffer[..length];
+        utf8 = word.ToUtf8();
         Parts.Model.Tokenize(utf8, tokens);
     }
 

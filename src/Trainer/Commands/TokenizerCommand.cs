@@ -193,74 +193,85 @@ internal static class TokenizerCommand
         var output = new Option<string>("--output") { Description = "Where the tokenizer's files go.", HelpName = "dir", Required = true };
         Option<string> type = new Option<string>("--type")
         {
-            Description = "bpe: byte-level BPE, as GPT-2 has it. char: the text's characters.",
+            Description = "bpe: byte-level BPE, as GPT-2 has it. wordpiece: BERT's. unigram: SentencePiece's, as T5 has it. " +
+                "word: whole words. char: the text's characters.",
             DefaultValueFactory = _ => "bpe",
-        }.AcceptOnlyFromAmong("bpe", "char");
+        }.AcceptOnlyFromAmong("bpe", "wordpiece", "unigram", "word", "char");
         Option<int> vocabSize = NumberOption.Create(
-            "vocabSize", "Tokens that the BPE has, the 256 bytes and special tokens included.", 8192);
-        Option<int> minFrequency = NumberOption.Create("minFrequency", "How often a pair must come to be merged.", 2);
+            "vocabSize", "Tokens to reach, special tokens, bytes and characters included; char takes what the text has.", 8192);
+        Option<int> minFrequency = NumberOption.Create(
+            "minFrequency", "How often a pair must come to be merged (bpe, wordpiece), or a word to be a token (word).", 2);
         var specialTokens = new Option<string[]>("--specialTokens")
         {
-            Description = "Tokens that stand for themselves and get the first ids.",
+            Description = "Tokens that stand for themselves. bpe: all of them, by default <|endoftext|>. wordpiece, unigram, word: " +
+                "more than the type's own.",
             HelpName = "tokens",
-            DefaultValueFactory = _ => [ByteLevelBpeTokenizer.EndOfText],
             AllowMultipleArgumentsPerToken = true,
         };
-        var command = new Command("train", "Make a vocabulary from text.") { input, output, type, vocabSize, minFrequency, specialTokens };
-        command.SetAction(result => Train(
-            TextSource.Open(result.GetRequiredValue(input)),
-            result.GetRequiredValue(output),
-            result.GetRequiredValue(type) == "char",
-            result.GetValue(vocabSize),
-            result.GetValue(minFrequency),
-            result.GetRequiredValue(specialTokens)));
+        var lowercase = new Option<bool>("--lowercase")
+        {
+            Description = "wordpiece, unigram, word: text in lower case, for wordpiece without accents too.",
+        };
+        var byteFallback = new Option<bool>("--byteFallback")
+        {
+            Description = "unigram: 256 tokens for the bytes of characters that have no token, so that no text is unknown.",
+        };
+        Option<double> coverage = NumberOption.Create(
+            "characterCoverage", "wordpiece, unigram: which part of the text's characters gets tokens; 0.9995 leaves out the rarest.", 1.0);
+        var command = new Command("train", "Make a vocabulary from text.")
+        {
+            input, output, type, vocabSize, minFrequency, specialTokens, lowercase, byteFallback, coverage,
+        };
+        command.SetAction(result =>
+        {
+            var settings = new TrainSettings(
+                result.GetRequiredValue(type),
+                result.GetValue(vocabSize),
+                result.GetValue(minFrequency),
+                result.GetValue(specialTokens) ?? [],
+                result.GetValue(lowercase),
+                result.GetValue(byteFallback),
+                result.GetValue(coverage));
+            settings.Check();
+            return Train(TextSource.Open(result.GetRequiredValue(input)), result.GetRequiredValue(output), settings);
+        });
         HelpPage.Describe(command, """
             ingot tokenizer train --input texts/ --vocabSize 32000 --output my-tokenizer
+            ingot tokenizer train --input texts/ --type unigram --vocabSize 16000 --byteFallback --output pieces
             ingot tokenizer train --input book.txt --type char --output characters
             """);
         return command;
     }
 
-    private static int Train(TextSource source, string output, bool isChar, int vocabSize, int minFrequency, string[] specialTokens)
+    private static int Train(TextSource source, string output, TrainSettings settings)
     {
-        var problems = new List<string>();
-        int smallest = 256 + specialTokens.Length;
-        if (!isChar && vocabSize < smallest)
-        {
-            problems.Add($"--vocabSize is {vocabSize}, but 256 bytes and {specialTokens.Length} special tokens take {smallest}");
-        }
-
-        if (minFrequency < 1)
-        {
-            problems.Add($"--minFrequency is {minFrequency}, but must be at least 1");
-        }
-
-        if (problems.Count > 0)
-        {
-            throw new TrainingOptionsException(problems);
-        }
-
         using var interruption = new Interruption();
         Tokenizer tokenizer;
         try
         {
-            IEnumerable<ReadOnlyMemory<byte>> text = source.ReadUtf8(interruption.Token);
-            tokenizer = isChar
-                ? CharacterTokenizer.Train(text, interruption.Token)
-                : BpeTrainer.Train(text, vocabSize, minFrequency, specialTokens, new TrainingLine(vocabSize), interruption.Token);
+            tokenizer = settings.Train(source.ReadUtf8(interruption.Token), new TrainingLine(settings.VocabSize), interruption.Token);
         }
         catch (OperationCanceledException)
         {
+            TrainingLine.Clear();
             Console.Error.WriteLine("stopped: nothing was written");
             return interruption.ExitCode;
         }
 
+        TrainingLine.Clear();
+
         tokenizer.Save(output);
         string size = Text.Bytes(source.Files.Sum(file => file.Length));
         Console.WriteLine($"{tokenizer.VocabularySize:#,0} tokens from {size} of text: {output}");
-        if (!isChar && tokenizer.VocabularySize < vocabSize)
+        if (settings.Type != "char" && tokenizer.VocabularySize < settings.VocabSize)
         {
-            Console.WriteLine($"The text has no more pairs that come {minFrequency} times; more text gives a larger vocabulary.");
+            string what = settings.Type switch
+            {
+                "word" => $"words that come {settings.MinFrequency} times",
+                "unigram" => "pieces worth a token",
+                _ => $"pairs that come {settings.MinFrequency} times",
+            };
+            Console.WriteLine($"The text has no more {what}; more text gives a larger vocabulary.");
         }
 
         return ExitCodes.Success;
@@ -290,13 +301,101 @@ internal static class TokenizerCommand
         Required = true,
     };
 
+    private sealed record TrainSettings(
+        string Type, int VocabSize, int MinFrequency, string[] SpecialTokens, bool Lowercase, bool ByteFallback, double CharacterCoverage)
+    {
+        private string[] BpeTokens => SpecialTokens.Length > 0 ? SpecialTokens : [ByteLevelBpeTokenizer.EndOfText];
+
+        public void Check()
+        {
+            var problems = new List<string>();
+            int smallest = Type == "bpe" ? 256 + BpeTokens.Length : 8;
+            if (Type != "char" && VocabSize < smallest)
+            {
+                problems.Add(Type == "bpe"
+                    ? $"--vocabSize is {VocabSize}, but 256 bytes and {BpeTokens.Length} special tokens take {smallest}"
+                    : $"--vocabSize is {VocabSize}, but must be at least {smallest}");
+            }
+
+            if (MinFrequency < 1)
+            {
+                problems.Add($"--minFrequency is {MinFrequency}, but must be at least 1");
+            }
+
+            if (CharacterCoverage is not (> 0 and <= 1))
+            {
+                problems.Add($"--characterCoverage is {CharacterCoverage}, but must be more than 0 and at most 1");
+            }
+
+            Refuse("--lowercase", Lowercase, "wordpiece", "unigram", "word");
+            Refuse("--byteFallback", ByteFallback, "unigram");
+            Refuse("--characterCoverage", CharacterCoverage < 1, "wordpiece", "unigram");
+            Refuse("--specialTokens", SpecialTokens.Length > 0, "bpe", "wordpiece", "unigram", "word");
+            if (problems.Count > 0)
+            {
+                throw new TrainingOptionsException(problems);
+            }
+
+            void Refuse(string option, bool isGiven, params string[] types)
+            {
+                if (isGiven && !types.Contains(Type))
+                {
+                    problems.Add($"{option} is for --type {string.Join(", ", types)}, not for {Type}");
+                }
+            }
+        }
+
+        public Tokenizer Train(
+            IEnumerable<ReadOnlyMemory<byte>> text, IProgress<TokenizerTrainingProgress> progress, CancellationToken cancellationToken) =>
+            Type switch
+            {
+                "char" => CharacterTokenizer.Train(text, cancellationToken),
+                "wordpiece" => WordPieceTrainer.Train(
+                    text,
+                    new WordPieceTrainerOptions
+                    {
+                        VocabularySize = VocabSize,
+                        MinFrequency = MinFrequency,
+                        Lowercase = Lowercase,
+                        CharacterCoverage = CharacterCoverage,
+                        SpecialTokens = SpecialTokens,
+                    },
+                    progress,
+                    cancellationToken),
+                "unigram" => UnigramTrainer.Train(
+                    text,
+                    new UnigramTrainerOptions
+                    {
+                        VocabularySize = VocabSize,
+                        Lowercase = Lowercase,
+                        ByteFallback = ByteFallback,
+                        CharacterCoverage = CharacterCoverage,
+                        SpecialTokens = SpecialTokens,
+                    },
+                    progress,
+                    cancellationToken),
+                "word" => WordLevelTrainer.Train(
+                    text,
+                    new WordLevelTrainerOptions
+                    {
+                        VocabularySize = VocabSize,
+                        MinFrequency = MinFrequency,
+                        Lowercase = Lowercase,
+                        SpecialTokens = SpecialTokens,
+                    },
+                    progress,
+                    cancellationToken),
+                _ => BpeTrainer.Train(text, VocabSize, MinFrequency, BpeTokens, progress, cancellationToken),
+            };
+    }
+
     // A line on the console, where there is one, that says how far training is.
-    private sealed class TrainingLine(int vocabSize) : IProgress<BpeTrainingProgress>
+    private sealed class TrainingLine(int vocabSize) : IProgress<TokenizerTrainingProgress>
     {
         private readonly Lock _lock = new();
         private long _next;
 
-        public void Report(BpeTrainingProgress value)
+        public void Report(TokenizerTrainingProgress value)
         {
             lock (_lock)
             {
@@ -306,13 +405,22 @@ internal static class TokenizerCommand
                 }
 
                 _next = Environment.TickCount64 + 250;
-                Console.Error.Write(value.DistinctWords == 0
-                    ? $"\rreading: {Text.Bytes(value.TextBytes)}\u001b[K"
-                    : $"\rmerging: {value.VocabularySize:#,0} of {vocabSize:#,0} tokens from {value.DistinctWords:#,0} words\u001b[K");
-                if (value.VocabularySize >= vocabSize)
+                Console.Error.Write(value switch
                 {
-                    Console.Error.Write("\r\u001b[K");
-                }
+                    { DistinctWords: 0 } => $"\r{value.Step}: {Text.Bytes(value.TextBytes)}\u001b[K",
+                    { VocabularySize: 0 } => $"\r{value.Step}: {value.DistinctWords:#,0} words\u001b[K",
+                    { Step: "pruning" } => $"\r{value.Step}: {value.VocabularySize:#,0} pieces down to {vocabSize:#,0}\u001b[K",
+                    _ => $"\r{value.Step}: {value.VocabularySize:#,0} of {vocabSize:#,0} tokens from " +
+                        $"{value.DistinctWords:#,0} words\u001b[K",
+                });
+            }
+        }
+
+        public static void Clear()
+        {
+            if (!Console.IsErrorRedirected)
+            {
+                Console.Error.Write("\r\u001b[K");
             }
         }
     }

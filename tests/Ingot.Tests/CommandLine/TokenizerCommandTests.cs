@@ -39,6 +39,34 @@ public sealed class TokenizerCommandTests : FolderTests
         Assert.That(Run($"tokenizer encode --tokenizer {In("char")} --text hello").Trim(), Is.EqualTo("1 0 2 2 3"));
     }
 
+    [TestCase("wordpiece --lowercase", "the quick fox", "the quick fox")]
+    [TestCase("unigram --byteFallback", "the 漢 fox", "the 漢 fox")]
+    [TestCase("word --minFrequency 1", "the dog fox", "the <unk> fox")]
+    public void OtherKindsOfVocabularyAreTrained(string type, string text, string decoded)
+    {
+        Write("text.txt", string.Concat(Enumerable.Repeat("the quick brown fox ", 50)));
+        Assert.That(
+            Run($"tokenizer train --input {In("text.txt")} --vocabSize 290 --type {type} --output {In("out")}"),
+            Does.Contain("tokens from"));
+        Write("input.txt", text);
+        string[] ids = Run($"tokenizer encode --tokenizer {In("out")} --input {In("input.txt")}").Split();
+        Assert.That(Run($"tokenizer decode --tokenizer {In("out")} --ids {string.Join(' ', ids)}").Trim(), Is.EqualTo(decoded));
+    }
+
+    [TestCase("char --lowercase", "--lowercase")]
+    [TestCase("bpe --byteFallback", "--byteFallback")]
+    [TestCase("word --characterCoverage 0.5", "--characterCoverage")]
+    [TestCase("unigram --characterCoverage 1.5", "at most 1")]
+    [TestCase("wordpiece --vocabSize 0", "--vocabSize")]
+    public void OptionsOfAnotherKindAreUsageErrors(string type, string named)
+    {
+        Write("text.txt", "hello");
+        IngotProcess.Result result = IngotProcess.Run($"tokenizer train --input {In("text.txt")} --type {type} --output {In("out")}");
+        Assert.That(result.ExitCode, Is.EqualTo(2));
+        Assert.That(result.Error, Does.Contain(named));
+        Assert.That(Directory.Exists(In("out")), Is.False);
+    }
+
     [TestCase("--text a --input b", "take one")]
     [TestCase("--text a --count --tokens", "take one")]
     public void ContradictionsAreUsageErrors(string options, string named)

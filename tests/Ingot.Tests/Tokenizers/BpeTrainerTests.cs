@@ -162,7 +162,17 @@ public class BpeTrainerTests
         }
 
         return new BpeMergeLearner(
-            alphabet.Select(c => new[] { (byte)c }), idOfByte, map, [.. words.Select(word => word.Count)], minFrequency);
+            alphabet.Select(c => new[] { (byte)c }),
+            (word, symbols) =>
+            {
+                foreach (var b in word)
+                {
+                    symbols.Add(idOfByte[b]);
+                }
+            },
+            map,
+            [.. words.Select(word => word.Count)],
+            minFrequency);
     }
 
     // The definition: count all pairs, merge the commonest everywhere, begin again.

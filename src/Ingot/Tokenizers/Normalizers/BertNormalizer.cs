@@ -16,6 +16,8 @@ internal sealed class BertNormalizer(bool cleanText, bool handleChineseChars, bo
 {
     public override string Type => "BertNormalizer";
 
+    public override bool GoesByChunks => true;
+
     public static BertNormalizer Read(JsonPart json) =>
         new(
             json.Flag("clean_text", true),

@@ -6,6 +6,8 @@ namespace Ingot.Tokenizers.Normalizers;
 /// <summary>A normalizer that looks at one character at a time.</summary>
 internal abstract class CharacterNormalizer : Normalizer
 {
+    public override bool GoesByChunks => true;
+
     public override AlignedText Apply(AlignedText text)
     {
         var result = new List<(int, int)>(text.Length);

@@ -28,6 +28,9 @@ internal abstract class Normalizer : IComponent
 
     public abstract string Type { get; }
 
+    /// <summary>Whether a text becomes what its chunks become, one after another: <see cref="SpacedChunks"/>.</summary>
+    public virtual bool GoesByChunks => false;
+
     public abstract AlignedText Apply(AlignedText text);
 
     public virtual void WriteMembers(Utf8JsonWriter json)
@@ -39,6 +42,9 @@ internal abstract class Normalizer : IComponent
 internal sealed class NormalizerSequence(Normalizer[] normalizers) : Normalizer
 {
     public override string Type => "Sequence";
+
+    // BERT's may put spaces at the ends of a chunk, where what follows would see other spaces beside them.
+    public override bool GoesByChunks => normalizers.All(normalizer => normalizer.GoesByChunks && normalizer is not BertNormalizer);
 
     public override AlignedText Apply(AlignedText text) =>
         normalizers.Aggregate(text, (current, normalizer) => current.Length == 0 ? current : normalizer.Apply(current));
@@ -56,6 +62,8 @@ internal sealed class UnicodeForm(NormalizationForm form) : Normalizer
         NormalizationForm.FormKC => "NFKC",
         _ => "NFKD",
     };
+
+    public override bool GoesByChunks => true;
 
     public override AlignedText Apply(AlignedText text) =>
         text.CodePoints.ContainsAnyExceptInRange(0, 0x7F) ? text.With(UnicodeNormalization.Normalize(text.CodePoints, form)) : text;

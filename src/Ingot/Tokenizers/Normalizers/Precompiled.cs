@@ -47,6 +47,8 @@ internal sealed class Precompiled : Normalizer
 
     public override string Type => "Precompiled";
 
+    public override bool GoesByChunks => true;
+
     public static Precompiled Read(JsonPart json)
     {
         var map = json.Required("precompiled_charsmap");

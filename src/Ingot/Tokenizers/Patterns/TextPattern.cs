@@ -18,6 +18,11 @@ internal sealed class TextPattern
         _literal = isRegex ? null : CodePoints.Of(source);
     }
 
+    /// <summary>The pattern as it was given.</summary>
+    public string Source => _source;
+
+    public bool IsRegex => _regex is not null;
+
     /// <summary>The regular expression, if it is one.</summary>
     public CodePointRegex? Regex => _regex;
 

@@ -21,6 +21,26 @@ internal sealed class TemplateProcessing : PostProcessor
     public override IEnumerable<(string Token, int Id)> SpecialTokens =>
         _specialTokens.Values.SelectMany(special => special.Tokens.Zip(special.Ids));
 
+    /// <summary>Puts the same special tokens around every text; the second of a pair has a token type of its own.</summary>
+    public static TemplateProcessing Of(
+        IReadOnlyList<(string Token, int Id)> before, IReadOnlyList<(string Token, int Id)> after, int secondTypeId = 0)
+    {
+        var specialTokens = new SortedDictionary<string, (int[], string[])>(StringComparer.Ordinal);
+        foreach (var (token, id) in before.Concat(after))
+        {
+            specialTokens[token] = ([id], [token]);
+        }
+
+        var single = Around(0, 0);
+        return new TemplateProcessing(single, [.. single, .. Around(1, secondTypeId)], specialTokens);
+
+        Piece[] Around(int sequence, int typeId) =>
+            [
+                .. before.Select(special => new Piece(-1, special.Token, typeId)), new Piece(sequence, "", typeId),
+                .. after.Select(special => new Piece(-1, special.Token, typeId)),
+            ];
+    }
+
     public static TemplateProcessing Read(JsonPart json)
     {
         var specialTokens = new SortedDictionary<string, (int[], string[])>(StringComparer.Ordinal);

@@ -14,6 +14,8 @@ internal sealed class ByteLevel(bool addPrefixSpace, bool trimOffsets, bool useR
 {
     public override string Type => "ByteLevel";
 
+    public override bool GoesByChunks => useRegex;
+
     public bool AddPrefixSpace => addPrefixSpace;
 
     public bool UseRegex => useRegex;

@@ -51,6 +51,10 @@ internal sealed class Metaspace(MetaspaceOptions options) : PreTokenizer
 {
     public override string Type => "Metaspace";
 
+    public override bool GoesByChunks => options.Split && !AsksForPlace;
+
+    public override bool AsksForPlace => options.Prepend == PrependScheme.First;
+
     public static Metaspace Read(JsonPart json) => new(MetaspaceOptions.Read(json));
 
     public override void Cut(AlignedText text, List<AlignedText> words)

@@ -26,6 +26,12 @@ internal abstract class PreTokenizer : IComponent
 
     public abstract string Type { get; }
 
+    /// <summary>Whether a text has the words of its chunks, one after another: <see cref="SpacedChunks"/>.</summary>
+    public virtual bool GoesByChunks => false;
+
+    /// <summary>Whether it asks where in the whole text a word stands.</summary>
+    public virtual bool AsksForPlace => false;
+
     /// <summary>Appends the words of a text that is not empty. Empty words are left out.</summary>
     public abstract void Cut(AlignedText text, List<AlignedText> words);
 
@@ -40,6 +46,12 @@ internal sealed class PreTokenizerSequence(PreTokenizer[] preTokenizers) : PreTo
     public override string Type => "Sequence";
 
     public IReadOnlyList<PreTokenizer> Parts => preTokenizers;
+
+    // The first cuts at the chunks; the others see nothing but its words.
+    public override bool GoesByChunks =>
+        preTokenizers.Length > 0 && preTokenizers[0].GoesByChunks && !AsksForPlace;
+
+    public override bool AsksForPlace => preTokenizers.Any(part => part.AsksForPlace);
 
     public override void Cut(AlignedText text, List<AlignedText> words)
     {

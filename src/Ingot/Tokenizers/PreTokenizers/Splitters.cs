@@ -36,6 +36,8 @@ internal sealed class BertPreTokenizer : PreTokenizer
 {
     public override string Type => "BertPreTokenizer";
 
+    public override bool GoesByChunks => true;
+
     public override void Cut(AlignedText text, List<AlignedText> words)
     {
         var chunks = new List<AlignedText>();
@@ -51,6 +53,8 @@ internal sealed class BertPreTokenizer : PreTokenizer
 internal sealed class Whitespace : PreTokenizer
 {
     public override string Type => "Whitespace";
+
+    public override bool GoesByChunks => true;
 
     public override void Cut(AlignedText text, List<AlignedText> words)
     {
@@ -75,6 +79,8 @@ internal sealed class Whitespace : PreTokenizer
 internal sealed class WhitespaceSplit : PreTokenizer
 {
     public override string Type => "WhitespaceSplit";
+
+    public override bool GoesByChunks => true;
 
     public override void Cut(AlignedText text, List<AlignedText> words) =>
         text.CutAt(CodePoints.IsWhiteSpace, SplitBehavior.Removed, words);

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace Ingot.Tokenizers.Unicode;
 
@@ -55,6 +56,19 @@ internal sealed class AlignedText
         }
 
         return new AlignedText(codePoints, ranges, 0, codePoints.Length);
+    }
+
+    /// <summary>The text in UTF-8.</summary>
+    public byte[] ToUtf8()
+    {
+        var utf8 = new byte[4 * Length];
+        var count = 0;
+        foreach (var codePoint in CodePoints)
+        {
+            count += new Rune(codePoint).EncodeToUtf8(utf8.AsSpan(count));
+        }
+
+        return utf8[..count];
     }
 
     public override string ToString() => Unicode.CodePoints.ToText(CodePoints);

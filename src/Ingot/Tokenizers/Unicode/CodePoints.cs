@@ -64,6 +64,20 @@ internal static class CodePoints
         return codePoints[..count];
     }
 
+    /// <summary>The code points of valid UTF-8.</summary>
+    public static int[] OfUtf8(ReadOnlySpan<byte> utf8)
+    {
+        var codePoints = new int[utf8.Length];
+        var count = 0;
+        for (int at = 0, length; at < utf8.Length; at += length)
+        {
+            Rune.DecodeFromUtf8(utf8[at..], out var rune, out length);
+            codePoints[count++] = rune.Value;
+        }
+
+        return codePoints[..count];
+    }
+
     /// <summary>Where each code point of a text begins, in chars, and where the last one ends; null if each is one char.</summary>
     public static int[]? PlacesInChars(ReadOnlySpan<char> text)
     {
