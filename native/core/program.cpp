@@ -8,6 +8,7 @@
 #include "core/bind.h"
 #include "core/device.h"
 #include "core/kernel_registry.h"
+#include "core/signals.h"
 #include "core/stream.h"
 #include "core/text.h"
 
@@ -156,6 +157,7 @@ void Program::run(const std::shared_ptr<Queue>& queue) {
 void Program::run_on_cpu() {
     const int threads = cpu_threads();
     const OpenMpThreads scope(threads);
+    const SignalsBlocked quiet(threads);
     if (threads != prepared_threads_) prepare(threads);
     if (!timed_) return launch_all(threads, nullptr);
     for (size_t i = 0; i < calls_.size(); i++) {
