@@ -66,7 +66,7 @@ public sealed class ModelTensors : IDisposable
     {
         var wanted = Parameters.ToDictionary(p => p.Name, StringComparer.Ordinal);
         var passed = new List<string>();
-        SafetensorsTensor? copy = null;
+        var copies = new List<SafetensorsTensor>();
         foreach (var tensor in _weights.Tensors)
         {
             if (FindParameter(tensor.Name, wanted) is { } parameter)
@@ -75,9 +75,9 @@ public sealed class ModelTensors : IDisposable
                 continue;
             }
 
-            if (tensor.Name == HeadName)
-                copy = tensor;
-            else if (!IsBuffer(tensor.Name))
+            if (Model.TokenTableCopies.Contains(tensor.Name) || Model.TokenTableCopies.Contains(Model.BodyPrefix + tensor.Name))
+                copies.Add(tensor);
+            else if (!IsBuffer(tensor.Name) && !Model.IsBuffer(tensor.Name))
                 throw Bad($"the tensor '{tensor.Name}' [{Text(tensor.Shape)}] belongs to no part of the {Model.ModelType} of config.json");
             passed.Add(tensor.Name);
         }
@@ -88,7 +88,7 @@ public sealed class ModelTensors : IDisposable
                 + (missing.Name == HeadName ? ": if its head is the token table, set tie_word_embeddings to true there" : ""));
         }
 
-        if (copy is not null)
+        foreach (var copy in copies)
             CheckCopy(copy, _tensors[Model.TokenTableName]);
         Passed = passed;
     }

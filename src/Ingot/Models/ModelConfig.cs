@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Ingot.Graphs;
 using Ingot.Models.Gpt2;
 using Ingot.Models.Llama;
+using Ingot.Models.Transformer;
 
 namespace Ingot.Models;
 
@@ -12,7 +13,7 @@ namespace Ingot.Models;
 /// </summary>
 public abstract record ModelConfig
 {
-    /// <summary>Hugging Face's model_type: "gpt2", "llama", "qwen2", "qwen3".</summary>
+    /// <summary>Hugging Face's model_type: "gpt2", "llama", "qwen2", "qwen3", "marian", "m2m_100".</summary>
     public abstract string ModelType { get; }
 
     /// <summary>Number of token ids.</summary>
@@ -32,6 +33,12 @@ public abstract record ModelConfig
 
     /// <summary>Name of the parameter that holds the embeddings of the tokens.</summary>
     internal abstract string TokenTableName { get; }
+
+    /// <summary>Names under which files may hold copies of the token table.</summary>
+    internal virtual IReadOnlyList<string> TokenTableCopies => ["lm_head.weight"];
+
+    /// <summary>Whether a tensor of a file follows from the sizes, so that it need not be read.</summary>
+    internal virtual bool IsBuffer(string name) => false;
 
     /// <summary>bos_token_id: the token at the beginning of a document; null if the vocabulary has none.</summary>
     public int? BeginOfText { get; init; }
@@ -80,13 +87,17 @@ public abstract record ModelConfig
     {
         var keys = new ConfigKeys(json);
         RefuseOtherComputations(keys);
+        keys.Expect("is_encoder_decoder", keys.Text("model_type") is "marian" or "m2m_100");
         ModelConfig config = keys.Text("model_type") switch
         {
             "gpt2" => Gpt2Config.Read(keys),
             "llama" => LlamaConfig.Read(keys, LlamaFlavor.Llama),
             "qwen2" => LlamaConfig.Read(keys, LlamaFlavor.Qwen2),
             "qwen3" => LlamaConfig.Read(keys, LlamaFlavor.Qwen3),
-            var other => throw new FormatException($"model_type '{other}' is not supported; supported are gpt2, llama, qwen2, qwen3"),
+            "marian" => MarianConfig.Read(keys),
+            "m2m_100" => M2M100Config.Read(keys),
+            var other => throw new FormatException($"model_type '{other}' is not supported; supported are gpt2, llama, qwen2, qwen3, "
+                + "marian, m2m_100"),
         };
         config = config with
         {
@@ -126,7 +137,6 @@ public abstract record ModelConfig
     {
         keys.Expect("quantization_config", null);
         keys.Expect("compression_config", null);
-        keys.Expect("is_encoder_decoder", false);
         keys.Expect("add_cross_attention", false);
         keys.Expect("scale_attn_weights", true);
         keys.Expect("scale_attn_by_inverse_layer_idx", false);

@@ -67,6 +67,13 @@ public abstract record TransformerConfig : EncoderDecoderConfig
 
     internal override string TokenTableName => "model.shared.weight";
 
+    internal override IReadOnlyList<string> TokenTableCopies =>
+        ["model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight", "lm_head.weight"];
+
+    internal override bool IsBuffer(string name) =>
+        name.EndsWith("coder.embed_positions.weight", StringComparison.Ordinal)
+        || name.EndsWith("coder.embed_positions.weights", StringComparison.Ordinal);
+
     internal override (long Heads, long Size) CrossHeads => (DecoderHeads, ModelWidth / DecoderHeads);
 
     /// <summary>Whether sub-layers normalise what they read, and the stacks what comes out; otherwise sums are normalised.</summary>
