@@ -26,8 +26,11 @@ internal sealed class BeamSearch(Decoder decoder, GenerationOptions options, IRe
     private readonly List<BeamText> _finished = [];
 
     /// <summary>The best texts, the best first, as many as <see cref="GenerationOptions.NumReturnSequences"/>.</summary>
+    /// <param name="prompt">What they begin with.</param>
+    /// <param name="cancellationToken">Ends it before the next token.</param>
+    /// <param name="source">What the encoder reads; null where the model has none.</param>
     /// <exception cref="ArgumentException">Prompt and text may be longer than the model's context.</exception>
-    public IReadOnlyList<BeamText> Search(IReadOnlyList<int> prompt, CancellationToken cancellationToken)
+    public IReadOnlyList<BeamText> Search(IReadOnlyList<int> prompt, CancellationToken cancellationToken, IReadOnlyList<int>? source = null)
     {
         var most = options.NewTokens(prompt.Count);
         if ((long)prompt.Count + most > decoder.Context)
@@ -36,7 +39,9 @@ internal sealed class BeamSearch(Decoder decoder, GenerationOptions options, IRe
                 + $"beyond the model's context, {decoder.Context} tokens: lower maxNewTokens, or shorten the prompt");
         }
 
-        decoder.Reserve(options.NumBeams, prompt.Count + most);
+        decoder.Reserve(options.NumBeams, prompt.Count + most, source?.Count ?? 0);
+        if (source is not null)
+            decoder.ReadSource(source);
         decoder.ReadPrompt(prompt);
         for (var row = 0; row < options.NumBeams; row++)
             decoder.TakePrompt(row, prompt.Count);

@@ -11,6 +11,10 @@ namespace Ingot.Generation;
 /// up to 512 tokens (padded to a power of two, so that few programs serve all prompts); then its keys and values go to a row of the
 /// cache, and one program writes a further token of every row at a time. What a sequence gets does not depend on the other rows: up to
 /// 16 rows bit for bit, beyond that, where matrix products are cut differently, up to rounding.
+/// <para>
+/// The encoder of an encoder-decoder reads a source once (<see cref="ReadSource"/>), and what the decoder's layers take from it is kept in
+/// caches, too.
+/// </para>
 /// </summary>
 /// <remarks>
 /// Not to be used by several threads at once. Memory grows with what is asked for: rows · tokens · 2 · layers · key/value width.
@@ -23,11 +27,17 @@ public sealed class Decoder : IDisposable
     /// <summary>Fewest positions of a cache, so that short texts do not make it grow again and again.</summary>
     private const int SmallestCapacity = 256;
 
+    /// <summary>The same for what is kept of sources.</summary>
+    private const int SmallestSourceCapacity = 32;
+
     private readonly ModelConfig _model;
     private readonly ParameterStore _parameters;
     private readonly Dictionary<(int Rows, int Length, int FirstRow), CompiledGraph> _programs = [];
     private readonly Dictionary<int, CompiledGraph> _draws = [];
+    private readonly Dictionary<int, CompiledGraph> _encoders = [];
     private KeyValueCache? _cache;
+    private KeyValueCache? _sources; // Of an encoder-decoder only.
+    private int[] _sourceLengths = [];
     private DeviceBuffer? _logits;
 
     /// <summary>Prepares decoding of sequences of at most <paramref name="capacity"/> tokens (0: the model's context).</summary>
@@ -40,6 +50,9 @@ public sealed class Decoder : IDisposable
 
     /// <summary>Most tokens that the model sees at once.</summary>
     public int Context { get; }
+
+    /// <summary>The model, if it is one whose sequences have sources, which an encoder reads.</summary>
+    internal EncoderDecoderConfig? EncoderDecoder => _model as EncoderDecoderConfig;
 
     /// <summary>Whether each call is measured.</summary>
     internal bool Timed { get; init; }
@@ -60,7 +73,15 @@ public sealed class Decoder : IDisposable
     }
 
     /// <summary>Logits [vocabulary] of what follows the tokens.</summary>
-    public float[] Logits(IReadOnlyList<int> tokens) => Logits(tokens, cached: 0);
+    /// <param name="tokens">The tokens; of an encoder-decoder those of the decoder.</param>
+    /// <param name="source">What the encoder of an encoder-decoder reads; null for other models.</param>
+    public float[] Logits(IReadOnlyList<int> tokens, IReadOnlyList<int>? source = null)
+    {
+        Reserve(1, tokens.Count, source?.Count ?? 0);
+        if (source is not null)
+            ReadSource(source);
+        return Logits(tokens, cached: 0);
+    }
 
     /// <summary>The same when the cache holds the first <paramref name="cached"/> tokens already, but not all.</summary>
     internal float[] Logits(IReadOnlyList<int> tokens, int cached)
@@ -73,18 +94,26 @@ public sealed class Decoder : IDisposable
     }
 
     /// <summary>
-    /// Makes room for so many rows (besides the one that prompts are read in, if it is more than one) of so many tokens. What the cache
-    /// held may be lost.
+    /// Makes room for so many rows (besides the one that prompts are read in, if it is more than one) of so many tokens, and for sources
+    /// of so many. What the cache held may be lost.
     /// </summary>
-    internal void Reserve(int rows, int tokens)
+    internal void Reserve(int rows, int tokens, int sourceTokens = 0)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, Context);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(sourceTokens, Context);
         var needed = rows == 1 ? 1 : rows + 1;
-        if (_cache is not null && _cache.Rows >= needed && _cache.Capacity >= tokens)
+        if (_cache is not null && _cache.Rows >= needed && _cache.Capacity >= tokens && (_sources is null || _sources.Capacity >= sourceTokens))
             return;
         var capacity = Math.Max(tokens, _cache?.Capacity ?? SmallestCapacity);
+        var sourceCapacity = Math.Max(sourceTokens, _sources?.Capacity ?? SmallestSourceCapacity);
         Release();
         _cache = new KeyValueCache(_parameters.Device, needed, (int)Math.Min(Context, BitOperations.RoundUpToPowerOf2((uint)capacity)));
+        if (EncoderDecoder is not null)
+        {
+            var most = (int)Math.Min(Context, BitOperations.RoundUpToPowerOf2((uint)sourceCapacity));
+            (_sources, _sourceLengths) = (new KeyValueCache(_parameters.Device, needed, most), new int[needed]);
+        }
+
         _logits = new DeviceBuffer(_parameters.Device, 4L * Vocabulary * needed);
         // Rows that no sequence has yet are drawn from, too.
         _logits.Fill(0, 0, _logits.Bytes);
@@ -92,6 +121,25 @@ public sealed class Decoder : IDisposable
 
     /// <summary>The row in which prompts are read: the last, or the only one.</summary>
     internal int PromptRow => _cache!.Rows - 1;
+
+    /// <summary>
+    /// Has the encoder read a source, and keeps what the decoder takes from it for <see cref="PromptRow"/>; the prompt that is read then
+    /// is the decoder's.
+    /// </summary>
+    internal void ReadSource(IReadOnlyList<int> source)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(source.Count);
+        var length = (int)Math.Min(_sources!.Capacity, BitOperations.RoundUpToPowerOf2((uint)source.Count));
+        if (!_encoders.TryGetValue(length, out var program))
+            _encoders.Add(length, program = CompileEncoder(length));
+        var tokens = new int[length];
+        for (var i = 0; i < source.Count; i++)
+            tokens[i] = source[i];
+        program.Set<int>("source", tokens);
+        program.Set<int>("source_lengths", [source.Count]);
+        program.Run();
+        _sourceLengths[PromptRow] = source.Count;
+    }
 
     /// <summary>
     /// Reads a prompt in <see cref="PromptRow"/>, whose cache holds the first <paramref name="cached"/> of its tokens already. The logits
@@ -113,7 +161,7 @@ public sealed class Decoder : IDisposable
                 positions[t] = cached + t;
             }
 
-            Run(program, tokens, positions, [cached + length], [count - 1]);
+            Run(program, tokens, positions, [cached + length], [count - 1], PromptRow);
             cached += count;
         }
     }
@@ -133,7 +181,7 @@ public sealed class Decoder : IDisposable
         positions.CopyTo(places);
         for (var row = 0; row < rows; row++)
             (lengths[row], last[row]) = (places[row] + 1, row);
-        Run(ProgramFor(rows, 1, 0), ids, places, lengths, last);
+        Run(ProgramFor(rows, 1, 0), ids, places, lengths, last, firstRow: 0);
     }
 
     /// <summary>
@@ -171,12 +219,21 @@ public sealed class Decoder : IDisposable
     /// <summary>Copies positions [first, end) of a row's keys and values to another row.</summary>
     internal void CopyCache(int from, int to, int first, int end) => _cache!.CopyRow(from, to, first, end);
 
-    /// <summary>Gives a row what was read in <see cref="PromptRow"/>: a prompt of that length, and the logits of what follows.</summary>
+    /// <summary>Moves a sequence, its source included, to another row, of which so many positions are kept.</summary>
+    internal void MoveRow(int from, int to, int length)
+    {
+        CopyCache(from, to, 0, length);
+        CopySource(from, to);
+    }
+
+    /// <summary>
+    /// Gives a row what was read in <see cref="PromptRow"/>: a prompt of that length with its source, and the logits of what follows.
+    /// </summary>
     internal void TakePrompt(int row, int length)
     {
         if (row == PromptRow)
             return;
-        CopyCache(PromptRow, row, 0, length);
+        MoveRow(PromptRow, row, length);
         var bytes = 4L * Vocabulary;
         _logits!.CopyTo(PromptRow * bytes, _logits, row * bytes, bytes);
     }
@@ -186,17 +243,29 @@ public sealed class Decoder : IDisposable
 
     private void Release()
     {
-        foreach (var program in _programs.Values.Concat(_draws.Values))
+        foreach (var program in _programs.Values.Concat(_draws.Values).Concat(_encoders.Values))
             program.Dispose();
         _programs.Clear();
         _draws.Clear();
+        _encoders.Clear();
         _cache?.Dispose();
+        _sources?.Dispose();
         _logits?.Dispose();
-        (_cache, _logits) = (null, null);
+        (_cache, _sources, _logits) = (null, null, null);
     }
 
-    private static void Run(CompiledGraph program, int[] tokens, int[] positions, int[] keyLengths, int[] last)
+    private void CopySource(int from, int to)
     {
+        if (_sources is null)
+            return;
+        _sources.CopyRow(from, to, 0, _sourceLengths[from]);
+        _sourceLengths[to] = _sourceLengths[from];
+    }
+
+    private void Run(CompiledGraph program, int[] tokens, int[] positions, int[] keyLengths, int[] last, int firstRow)
+    {
+        if (_sources is not null)
+            program.Set<int>("source_lengths", _sourceLengths.AsSpan(firstRow, keyLengths.Length));
         program.Set<int>("tokens", tokens);
         program.Set<int>("positions", positions);
         program.Set<int>("key_lengths", keyLengths);
@@ -228,7 +297,9 @@ public sealed class Decoder : IDisposable
     private CompiledGraph Compile(int rows, int length, int firstRow)
     {
         var graph = new Graph(_parameters.ComputeType);
-        var context = ForwardContext.WithCache(graph, rows, length, _cache!.Capacity);
+        var context = _sources is null
+            ? ForwardContext.WithCache(graph, rows, length, _cache!.Capacity)
+            : ForwardContext.WithCache(graph, rows, length, _cache!.Capacity, _sources.Capacity);
         var hidden = _model.Forward(context);
         var last = Embedding.Apply(graph.Input("last", DType.I32, rows), hidden);
         var logits = Linear.Apply(last, _model.HeadWeight(graph), _model.HeadBias(graph));
@@ -238,9 +309,24 @@ public sealed class Decoder : IDisposable
         {
             Timed = Timed,
             Bind = storage => storage == output ? LogitsFrom(firstRow)
-                : storage.Name.StartsWith("cache.", StringComparison.Ordinal) ? _cache.PlaceOf(storage, rows, firstRow) : null,
+                : storage.Name.StartsWith("cache.", StringComparison.Ordinal) ? _cache.PlaceOf(storage, rows, firstRow)
+                : PlaceOfSource(storage, rows, firstRow),
         });
     }
+
+    private CompiledGraph CompileEncoder(int length)
+    {
+        var graph = new Graph(_parameters.ComputeType);
+        ((EncoderDecoderConfig)_model).ReadSource(ForwardContext.WithSource(graph, 1, 1, length), _sources!.Capacity);
+        return CompiledGraph.Compile(graph, _parameters, new CompileOptions
+        {
+            Timed = Timed,
+            Bind = storage => PlaceOfSource(storage, 1, PromptRow),
+        });
+    }
+
+    private Place? PlaceOfSource(Storage storage, int rows, int firstRow) =>
+        storage.Name.StartsWith("source.", StringComparison.Ordinal) ? _sources!.PlaceOf(storage, rows, firstRow) : null;
 
     private CompiledGraph CompileDraw(int rows)
     {

@@ -42,7 +42,7 @@ public sealed record GenerationConfig(GenerationOptions Options)
         "prefill_chunk_size", "compile_config", "disable_compile", "continuous_batching_config", "output_attentions", "output_hidden_states",
         "output_scores", "output_logits", "return_dict_in_generate", "is_assistant", "num_assistant_tokens",
         "num_assistant_tokens_schedule", "assistant_confidence_threshold", "assistant_early_exit", "assistant_lookbehind",
-        "target_lookbehind", "prompt_lookup_num_tokens", "max_matching_ngram_size", "use_mtp", "decoder_start_token_id", "trust_remote_code",
+        "target_lookbehind", "prompt_lookup_num_tokens", "max_matching_ngram_size", "use_mtp", "trust_remote_code",
         "custom_generate", "name_or_path", "_name_or_path", "_commit_hash",
     ];
 
@@ -108,6 +108,7 @@ public sealed record GenerationConfig(GenerationOptions Options)
             SuppressTokens = keys.Ids("suppress_tokens") ?? [],
             BeginSuppressTokens = keys.Ids("begin_suppress_tokens") ?? [],
             ForcedBosTokenId = keys.Integer("forced_bos_token_id"),
+            DecoderStartTokenId = keys.Integer("decoder_start_token_id"),
             ForcedEosTokenIds = keys.Ids("forced_eos_token_id") ?? [],
             NumBeams = keys.Integer("num_beams") ?? 1,
             LengthPenalty = keys.Number("length_penalty") ?? 1,
@@ -156,6 +157,7 @@ public sealed record GenerationConfig(GenerationOptions Options)
         PutAll("suppress_tokens", o.SuppressTokens.Select(id => (JsonNode?)id));
         PutAll("begin_suppress_tokens", o.BeginSuppressTokens.Select(id => (JsonNode?)id));
         Put("forced_bos_token_id", o.ForcedBosTokenId, null);
+        Put("decoder_start_token_id", o.DecoderStartTokenId, null);
         PutAll("forced_eos_token_id", o.ForcedEosTokenIds.Select(id => (JsonNode?)id));
         Put("num_beams", o.NumBeams, 1);
         Put("length_penalty", o.LengthPenalty, 1);

@@ -92,6 +92,15 @@ public sealed record GenerationOptions
     /// <summary>The token that follows a prompt of one token.</summary>
     public int? ForcedBosTokenId { get; init; }
 
+    /// <summary>What the text of an encoder-decoder begins with, in place of its model's own; it is not written.</summary>
+    public int? DecoderStartTokenId { get; init; }
+
+    /// <summary>Code of the source's language, for encoder-decoders between several languages.</summary>
+    public string? SourceLanguage { get; init; }
+
+    /// <summary>Code of the language to write, for the same: its token is written first.</summary>
+    public string? TargetLanguage { get; init; }
+
     /// <summary>The tokens of which one is written last, when as many as allowed are written.</summary>
     public IReadOnlyList<int> ForcedEosTokenIds { get; init; } = [];
 
@@ -163,6 +172,7 @@ public sealed record GenerationOptions
         Require(SuppressTokens, "suppressTokens");
         Require(BeginSuppressTokens, "beginSuppressTokens");
         Require(ForcedBosTokenId is { } bos ? [bos] : [], "forcedBosTokenId");
+        Require(DecoderStartTokenId is { } start ? [start] : [], "decoderStartTokenId");
         Require(ForcedEosTokenIds, "forcedEosTokenId");
         Require(EosTokenIds ?? [], "eosTokenId");
         foreach (var ids in BadWordsIds)

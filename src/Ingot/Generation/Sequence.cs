@@ -11,13 +11,16 @@ public enum FinishReason
 }
 
 /// <summary>A sequence of tokens that is being written on.</summary>
-/// <param name="prompt">What it begins with, one token at least.</param>
+/// <param name="prompt">What it begins with, one token at least; sequences with sources of their own have prompts of their own.</param>
 /// <param name="seed">Seed of its draws.</param>
 /// <param name="maxNewTokens">Most tokens to write.</param>
 internal sealed class Sequence(IReadOnlyList<int> prompt, long seed, int maxNewTokens)
 {
     /// <summary>What it began with; sequences of one prompt share it.</summary>
     public IReadOnlyList<int> Prompt { get; } = prompt;
+
+    /// <summary>What the encoder reads for it; null where the model has no encoder.</summary>
+    public IReadOnlyList<int>? Source { get; init; }
 
     /// <summary>Seed of its draws: with the number of the token it decides what is drawn, whatever else is being written.</summary>
     public long Seed { get; } = seed;

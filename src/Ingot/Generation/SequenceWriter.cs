@@ -23,7 +23,8 @@ internal sealed class SequenceWriter(Decoder decoder, GenerationOptions options,
     public IEnumerable<(Sequence Sequence, int Token)> Write(IReadOnlyList<Sequence> sequences, int rows)
     {
         rows = Math.Min(rows, sequences.Count);
-        decoder.Reserve(rows, sequences.Max(s => (int)Math.Min(decoder.Context, (long)s.Prompt.Count + s.MaxNewTokens)));
+        decoder.Reserve(rows, sequences.Max(s => (int)Math.Min(decoder.Context, (long)s.Prompt.Count + s.MaxNewTokens)),
+            sequences.Max(s => s.Source?.Count ?? 0));
         (_prompt, var next) = (null, 0);
         _rows.Clear();
         while (true)
@@ -64,7 +65,12 @@ internal sealed class SequenceWriter(Decoder decoder, GenerationOptions options,
     private void Admit(Sequence sequence, int row)
     {
         if (!ReferenceEquals(sequence.Prompt, _prompt))
+        {
+            if (sequence.Source is { } source)
+                decoder.ReadSource(source);
             decoder.ReadPrompt(sequence.Prompt);
+        }
+
         _prompt = sequence.Prompt;
         decoder.TakePrompt(row, sequence.Prompt.Count);
         if (decoder.PromptRow == row)
@@ -87,7 +93,7 @@ internal sealed class SequenceWriter(Decoder decoder, GenerationOptions options,
             if (row != last)
             {
                 var moved = _rows[row] = _rows[last];
-                decoder.CopyCache(last, row, 0, moved!.Tokens.Count - moved.Start - 1);
+                decoder.MoveRow(last, row, moved!.Tokens.Count - moved.Start - 1);
             }
 
             _rows.RemoveAt(last);

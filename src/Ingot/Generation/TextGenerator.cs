@@ -127,8 +127,7 @@ public sealed class TextGenerator : IDisposable
     internal async IAsyncEnumerable<(Sequence Sequence, string Piece)> PiecesAsync(string prompt, GenerationOptions options,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        options = Complete(options, count: 1);
-        var ends = Prepare(_decoder, Tokenizer, options);
+        (options, var ends) = Prepare(_decoder, Tokenizer, Complete(options, count: 1));
         var pieces = Pieces(_decoder, Tokenizer, Sequences(_decoder, Tokenizer, [prompt], options), options, ends, 1, cancellationToken);
         await foreach (var piece in Alternating(pieces, cancellationToken).ConfigureAwait(false))
             yield return piece;
@@ -145,24 +144,32 @@ public sealed class TextGenerator : IDisposable
     internal static IEnumerable<string> Write(Decoder decoder, Tokenizer tokenizer, string prompt, GenerationOptions options,
         CancellationToken cancellationToken = default)
     {
-        var ends = Prepare(decoder, tokenizer, options);
+        (options, var ends) = Prepare(decoder, tokenizer, options);
+        var sequences = Sequences(decoder, tokenizer, [prompt], options);
         if (options.NumBeams > 1)
         {
             return new BeamSearch(decoder, options, ends, tokens => TextPieces.HasStop(tokenizer, options.Stop, tokens))
-                .Search(Encode(decoder, tokenizer, prompt, options), cancellationToken).Take(1)
-                .Select(text => TextOf(tokenizer, options, text.Tokens));
+                .Search(sequences[0].Prompt, cancellationToken, sequences[0].Source).Take(1)
+                .Select(text => TextOf(decoder, tokenizer, options, text.Tokens));
         }
 
-        var sequences = Sequences(decoder, tokenizer, [prompt], options);
         return Pieces(decoder, tokenizer, sequences, options, ends, 1, cancellationToken).Select(written => written.Piece)
             .Where(piece => piece.Length > 0);
     }
 
-    /// <summary>Checks the settings; gives the ids that end a text.</summary>
-    private static IReadOnlyList<int> Prepare(Decoder decoder, Tokenizer tokenizer, GenerationOptions options)
+    /// <summary>Checks the settings; gives them as they are for this model, and the ids that end a text.</summary>
+    private static (GenerationOptions Options, IReadOnlyList<int> Ends) Prepare(Decoder decoder, Tokenizer tokenizer, GenerationOptions options)
     {
         options.Validate(decoder.Vocabulary);
-        return options.EosTokenIds ?? (tokenizer.EndOfTextId is { } id ? [id] : []);
+        if (decoder.EncoderDecoder is null)
+        {
+            return options is { SourceLanguage: null, TargetLanguage: null }
+                ? (options, options.EosTokenIds ?? (tokenizer.EndOfTextId is { } id ? [id] : []))
+                : throw new ArgumentException("languages belong to models that translate between several; this one goes on with a text");
+        }
+
+        var source = SourcePrompt.For(decoder.EncoderDecoder, tokenizer, options, decoder.Context);
+        return (source.Options, source.Options.EosTokenIds!);
     }
 
     private static IReadOnlyList<int> Encode(Decoder decoder, Tokenizer tokenizer, string prompt, GenerationOptions options)
@@ -179,9 +186,13 @@ public sealed class TextGenerator : IDisposable
         {
             try
             {
-                var prompt = Encode(decoder, tokenizer, prompts[i], options);
+                var source = decoder.EncoderDecoder is { } model
+                    ? SourcePrompt.For(model, tokenizer, options, decoder.Context).Encode(prompts[i])
+                    : null;
+                // Of an encoder-decoder, each text has a prompt of its own, by which the writer knows that its source is another.
+                var prompt = source is null ? Encode(decoder, tokenizer, prompts[i], options) : [options.DecoderStartTokenId!.Value];
                 for (var number = 0; number < options.NumReturnSequences; number++)
-                    sequences.Add(new Sequence(prompt, options.Seed + number, options.NewTokens(prompt.Count)));
+                    sequences.Add(new Sequence(prompt, options.Seed + number, options.NewTokens(prompt.Count)) { Source = source });
             }
             catch (Exception e) when (prompts.Count > 1 && e is ArgumentException or InvalidDataException)
             {
@@ -196,7 +207,7 @@ public sealed class TextGenerator : IDisposable
     private static IEnumerable<(Sequence Sequence, string Piece)> Pieces(Decoder decoder, Tokenizer tokenizer, IReadOnlyList<Sequence> sequences,
         GenerationOptions options, IReadOnlyList<int> ends, int batchSize, CancellationToken cancellationToken)
     {
-        var texts = sequences.ToDictionary(sequence => sequence, _ => new TextPieces(tokenizer, options.Stop));
+        var texts = sequences.ToDictionary(sequence => sequence, _ => PiecesOf(decoder, tokenizer, options));
         cancellationToken.ThrowIfCancellationRequested();
         foreach (var (sequence, token) in new SequenceWriter(decoder, options, ends).Write(sequences, batchSize))
         {
@@ -211,9 +222,12 @@ public sealed class TextGenerator : IDisposable
         }
     }
 
-    private static string TextOf(Tokenizer tokenizer, GenerationOptions options, IReadOnlyList<int> tokens)
+    private static TextPieces PiecesOf(Decoder decoder, Tokenizer tokenizer, GenerationOptions options) =>
+        new(tokenizer, options.Stop, skipSpecialTokens: decoder.EncoderDecoder is not null);
+
+    private static string TextOf(Decoder decoder, Tokenizer tokenizer, GenerationOptions options, IReadOnlyList<int> tokens)
     {
-        var pieces = new TextPieces(tokenizer, options.Stop);
+        var pieces = PiecesOf(decoder, tokenizer, options);
         return string.Concat(tokens.Select(pieces.Append)) + pieces.Finish();
     }
 
@@ -221,12 +235,12 @@ public sealed class TextGenerator : IDisposable
         CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
-        var ends = Prepare(_decoder, Tokenizer, options);
+        (options, var ends) = Prepare(_decoder, Tokenizer, options);
         var sequences = Sequences(_decoder, Tokenizer, prompts, options);
         if (sequences.Count == 0)
             return [];
         return options.NumBeams > 1
-            ? prompts.Index().SelectMany(prompt => Beams(prompt.Index, sequences[prompt.Index * options.NumReturnSequences].Prompt, options, ends,
+            ? prompts.Index().SelectMany(prompt => Beams(prompt.Index, sequences[prompt.Index * options.NumReturnSequences], options, ends,
                 cancellationToken))
             : Drawn(sequences, options, ends, batchSize, cancellationToken);
     }
@@ -244,19 +258,19 @@ public sealed class TextGenerator : IDisposable
             var (prompt, number) = Math.DivRem(places[sequence], options.NumReturnSequences);
             yield return new GeneratedText(prompt, number, texts[sequence].ToString(), [.. sequence.Tokens.Skip(sequence.Prompt.Count)], ending)
             {
-                PromptTokens = sequence.Prompt.Count,
+                PromptTokens = (sequence.Source ?? sequence.Prompt).Count,
             };
         }
     }
 
-    private IEnumerable<GeneratedText> Beams(int number, IReadOnlyList<int> prompt, GenerationOptions options, IReadOnlyList<int> ends,
+    private IEnumerable<GeneratedText> Beams(int number, Sequence sequence, GenerationOptions options, IReadOnlyList<int> ends,
         CancellationToken cancellationToken)
     {
         bool IsAtStop(ReadOnlySpan<int> tokens) => TextPieces.HasStop(Tokenizer, options.Stop, tokens);
-        return new BeamSearch(_decoder, options, ends, IsAtStop).Search(prompt, cancellationToken).Select((text, i) =>
-            new GeneratedText(number, i, TextOf(Tokenizer, options, text.Tokens), text.Tokens, text.Ending)
+        return new BeamSearch(_decoder, options, ends, IsAtStop).Search(sequence.Prompt, cancellationToken, sequence.Source).Select((text, i) =>
+            new GeneratedText(number, i, TextOf(_decoder, Tokenizer, options, text.Tokens), text.Tokens, text.Ending)
             {
-                PromptTokens = prompt.Count,
+                PromptTokens = (sequence.Source ?? sequence.Prompt).Count,
                 Score = text.Score,
             });
     }
@@ -268,6 +282,7 @@ public sealed class TextGenerator : IDisposable
         return options with
         {
             EosTokenIds = options.EosTokenIds ?? _config?.Options.EosTokenIds,
+            DecoderStartTokenId = options.DecoderStartTokenId ?? _config?.Options.DecoderStartTokenId,
             NumReturnSequences = count ?? options.NumReturnSequences,
         };
     }

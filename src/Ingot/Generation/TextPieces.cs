@@ -3,8 +3,14 @@ using Ingot.Tokenizers;
 namespace Ingot.Generation;
 
 /// <summary>Makes text of tokens as they are written: whole characters, up to the first stop string.</summary>
-internal sealed class TextPieces(Tokenizer tokenizer, IReadOnlyList<string> stop)
+/// <param name="tokenizer">The tokenizer.</param>
+/// <param name="stop">Strings that end the text.</param>
+/// <param name="skipSpecialTokens">Whether special tokens, such as that of a language, are left out.</param>
+internal sealed class TextPieces(Tokenizer tokenizer, IReadOnlyList<string> stop, bool skipSpecialTokens = false)
 {
+    private readonly HashSet<int> _skipped =
+        skipSpecialTokens ? [.. tokenizer.AddedTokens.Where(token => token.Special).Select(token => token.Id)] : [];
+
     private readonly IncrementalDecoder _decoder = new(tokenizer);
     private readonly StopStrings? _stops = stop.Count > 0 ? new StopStrings(stop) : null;
 
@@ -12,7 +18,7 @@ internal sealed class TextPieces(Tokenizer tokenizer, IReadOnlyList<string> stop
     public bool Stopped => _stops?.Found ?? false;
 
     /// <summary>The text that is certain with this token, often a word, sometimes nothing.</summary>
-    public string Append(int token) => Cut(_decoder.Append(token));
+    public string Append(int token) => _skipped.Contains(token) ? "" : Cut(_decoder.Append(token));
 
     /// <summary>What is left at the end.</summary>
     public string Finish()
