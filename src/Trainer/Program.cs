@@ -34,6 +34,7 @@ internal static class Program
         {
             TrainCommand.Create(),
             GenerateCommand.Create(),
+            EvaluateCommand.Create(),
             ChatCommand.Create(),
             DataCommand.Create(),
             TokenizerCommand.Create(),

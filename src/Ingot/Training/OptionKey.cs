@@ -205,7 +205,7 @@ public sealed class OptionKey
 
         if (_type.IsEnum)
         {
-            return Enum.GetValues(_type).Cast<Enum>().FirstOrDefault(value => EnumName(value).Equals(text, StringComparison.OrdinalIgnoreCase));
+            return Enum.GetValues(_type).Cast<Enum>().FirstOrDefault(value => EnumName(value).Equals(text.Replace('-', '_'), StringComparison.OrdinalIgnoreCase));
         }
 
         if (_type == typeof(double))

@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
 using Ingot.Data.Preparation;
+using Ingot.Evaluation;
 using Microsoft.Extensions.Configuration;
 
 namespace Ingot.Training;
@@ -165,7 +166,8 @@ public static class Recipe
             return OptionKey.Find(keys, name) is not null
                 || !(OtherVariables.Contains(variable, StringComparer.OrdinalIgnoreCase)
                     || OptionKey.Find(OptionKey.All, name) is not null
-                    || OptionKey.Find(OptionKey.Of<PreparationOptions>(), name) is not null);
+                    || OptionKey.Find(OptionKey.Of<PreparationOptions>(), name) is not null
+                    || OptionKey.Find(OptionKey.Of<EvaluationOptions>(), name) is not null);
         }
     }
 

@@ -57,7 +57,7 @@ internal static class AdapterCommand
 
     private static void Run(Action<string, string, string, Action<long, long>?> work, string model, string adapter, string output)
     {
-        using (var progress = new ByteProgress())
+        using (var progress = LineProgress.OfBytes())
         {
             work(ModelFolder.Find(model), ModelFolder.Find(adapter), output, progress.Report);
         }

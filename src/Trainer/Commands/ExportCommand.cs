@@ -76,7 +76,7 @@ internal static class ExportCommand
         IReadOnlyList<ExportedTensor> tensors;
         try
         {
-            using var progress = new ByteProgress();
+            using var progress = LineProgress.OfBytes();
             tensors = ModelExport.Write(folder, output, ExportOptions.Read(dtype, maxShardSize, progress.Report), interruption.Token);
         }
         catch (OperationCanceledException)
@@ -105,7 +105,7 @@ internal static class ExportCommand
         using var interruption = new Interruption();
         try
         {
-            using var progress = new ByteProgress();
+            using var progress = LineProgress.OfBytes();
             IReadOnlyList<(string Name, IReadOnlyList<long> Shape, GgufType Type)> tensors =
                 GgufExport.Write(folder, path, type, progress.Report, interruption.Token);
             progress.Dispose();

@@ -1,0 +1,144 @@
+using Ingot.Training;
+
+namespace Ingot.Evaluation;
+
+/// <summary>How two systems are compared.</summary>
+public enum SignificanceTest
+{
+    /// <summary>Paired bootstrap resampling.</summary>
+    Bootstrap,
+
+    /// <summary>Paired approximate randomization.</summary>
+    Randomization,
+}
+
+/// <summary>Options of an evaluation, and keys of its recipes. Paths are relative to the current directory.</summary>
+public sealed record EvaluationOptions
+{
+    /// <summary>What is computed: bleu, chrf, chrf++.</summary>
+    public IReadOnlyList<string> Metric { get; set; } = [];
+
+    /// <summary>File of the texts that are judged: a segment a line; in a .jsonl, a string a line, or an object that has the text in a
+    /// field.</summary>
+    public string? Hypotheses { get; set; }
+
+    /// <summary>Files of references, as long as the hypotheses: one for each reference that a segment has.</summary>
+    public IReadOnlyList<string> References { get; set; } = [];
+
+    /// <summary>Other systems' files, tested for a difference from the hypotheses that is more than chance.</summary>
+    public IReadOnlyList<string> Compare { get; set; } = [];
+
+    /// <summary>The field that has the text in hypotheses that are .jsonl.</summary>
+    public string HypothesisField { get; set; } = "text";
+
+    /// <summary>The field that has the text in references that are .jsonl.</summary>
+    public string ReferenceField { get; set; } = "text";
+
+    /// <summary>Whether a segment may be without any reference text, rather than that being an error.</summary>
+    public bool AllowEmptyReferences { get; set; }
+
+    /// <summary>Whether a confidence interval of 95 % is computed, by bootstrap resampling.</summary>
+    public bool Confidence { get; set; }
+
+    /// <summary>The test of systems to compare.</summary>
+    public SignificanceTest Test { get; set; }
+
+    /// <summary>Resamples of the bootstrap.</summary>
+    public int Resamples { get; set; } = 1000;
+
+    /// <summary>Trials of the randomization.</summary>
+    public int Trials { get; set; } = 10000;
+
+    /// <summary>Seed of resamples and trials: that of NumPy's generator, as sacreBLEU has it.</summary>
+    public int Seed { get; set; } = 12345;
+
+    /// <summary>Tokenizer of BLEU: 13a, intl, zh (for Chinese), char or none.</summary>
+    public string Tokenize { get; set; } = "13a";
+
+    /// <summary>Whether case counts for nothing in BLEU and chrF.</summary>
+    public bool Lowercase { get; set; }
+
+    /// <summary>What BLEU does about n-grams of which none matches.</summary>
+    public BleuSmoothing SmoothMethod { get; set; }
+
+    /// <summary>The number that floor (0.1) and add_k (1) take.</summary>
+    public double? SmoothValue { get; set; }
+
+    /// <summary>Whether BLEU leaves out orders for which the hypotheses are too short; for single sentences.</summary>
+    public bool EffectiveOrder { get; set; }
+
+    /// <summary>The longest n-grams of BLEU.</summary>
+    public int MaxNgramOrder { get; set; } = 4;
+
+    /// <summary>The longest n-grams of characters of chrF.</summary>
+    public int ChrfCharOrder { get; set; } = 6;
+
+    /// <summary>How many times recall counts as much as precision in chrF.</summary>
+    public int ChrfBeta { get; set; } = 2;
+
+    /// <summary>Whether white space belongs to chrF's n-grams of characters.</summary>
+    public bool ChrfWhitespace { get; set; }
+
+    /// <summary>Whether chrF averages the F-scores of all orders, as chrF++.py and NLTK do.</summary>
+    public bool ChrfEpsSmoothing { get; set; }
+
+    /// <summary>Decimals of scores up to 100; those up to 1 have two more.</summary>
+    public int Decimals { get; set; } = 2;
+
+    /// <summary>The metrics that are asked for.</summary>
+    /// <exception cref="ArgumentException">A name is unknown, or an option out of range; the message says which.</exception>
+    public IReadOnlyList<TextMetric> CreateMetrics()
+    {
+        var options = new MetricOptions
+        {
+            Bleu = new()
+            {
+                Tokenize = Tokenize,
+                Lowercase = Lowercase,
+                Smoothing = SmoothMethod,
+                SmoothValue = SmoothValue,
+                EffectiveOrder = EffectiveOrder,
+                MaxNgramOrder = MaxNgramOrder,
+            },
+            Chrf = new()
+            {
+                CharOrder = ChrfCharOrder,
+                Beta = ChrfBeta,
+                Lowercase = Lowercase,
+                Whitespace = ChrfWhitespace,
+                EpsSmoothing = ChrfEpsSmoothing,
+            },
+        };
+        return [.. Metric.SelectMany(name => TextMetrics.Create(name, options))];
+    }
+
+    /// <summary>Checks all that can be checked without reading files.</summary>
+    /// <returns>Every problem; empty when there is none.</returns>
+    public IReadOnlyList<OptionProblem> Validate()
+    {
+        var problems = new List<OptionProblem>();
+        Require("metric", Metric.Count > 0, $"is not set: name one or several of {string.Join(", ", TextMetrics.Names)}");
+        Require("hypotheses", !string.IsNullOrWhiteSpace(Hypotheses), "is not set: name the file of the texts to judge");
+        Require("references", References.Count > 0, "is not set: name the file of reference texts, or several");
+        Require("resamples", Resamples is >= 2 and <= 1_000_000, $"is {Resamples}, but must be 2 to 1000000");
+        Require("trials", Trials is >= 1 and <= 1_000_000, $"is {Trials}, but must be 1 to 1000000");
+        Require("seed", Seed >= 0, $"is {Seed}, but must not be negative");
+        Require("decimals", Decimals is >= 0 and <= 12, $"is {Decimals}, but must be 0 to 12");
+        try
+        {
+            CreateMetrics();
+        }
+        catch (ArgumentException e)
+        {
+            problems.Add(new("metric", $"cannot be computed: {e.Message}"));
+        }
+
+        return problems;
+
+        void Require(string key, bool holds, string problem)
+        {
+            if (!holds)
+                problems.Add(new OptionProblem(key, problem));
+        }
+    }
+}

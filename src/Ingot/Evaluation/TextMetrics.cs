@@ -1,0 +1,29 @@
+namespace Ingot.Evaluation;
+
+/// <summary>The metrics by name.</summary>
+public static class TextMetrics
+{
+    /// <summary>The release of sacreBLEU whose results BLEU, chrF and TER give, marked as computed here.</summary>
+    public const string SacreBleuVersion = "2.6.0+ingot";
+
+    private static readonly Dictionary<string, Func<MetricOptions, TextMetric[]>> Known = new()
+    {
+        ["bleu"] = options => [new BleuMetric(options.Bleu)],
+        ["chrf"] = options => [new ChrfMetric(options.Chrf)],
+        ["chrf++"] = options => [new ChrfMetric(options.Chrf with { WordOrder = 2 })],
+    };
+
+    /// <summary>The names that <see cref="Create"/> knows.</summary>
+    public static IReadOnlyCollection<string> Names => Known.Keys;
+
+    /// <summary>Makes the metric of a name, in whatever case; those of a family, such as rouge.</summary>
+    /// <exception cref="ArgumentException">There is none of that name, or an option is out of range; the message says what to do.</exception>
+    public static IReadOnlyList<TextMetric> Create(string name, MetricOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        if (Known.TryGetValue(name.ToLowerInvariant(), out var create))
+            return create(options ?? new());
+        var suggestion = NearestName.Find(name, Names) is { } near ? $": did you mean {near}?" : ".";
+        throw new ArgumentException($"there is no metric \"{name}\"{suggestion} The metrics are {string.Join(", ", Names)}");
+    }
+}
