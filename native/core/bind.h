@@ -9,6 +9,10 @@ namespace ingot {
 /// shape, strides and bounds in its buffer. Adds the buffers that it uses to `buffers`.
 BoundCall bind_call(const ingot_call& call, int32_t device, std::vector<std::shared_ptr<Buffer>>& buffers);
 
+/// The same for a call without memory, of which only dtypes, shapes and strides count: each operand is given an address
+/// of its own, where nothing may be read or written.
+BoundCall bind_shapes(const ingot_call& call);
+
 /// "call 3 'h.0.attn'".
 std::string call_name(size_t index, const char* label);
 

@@ -1,7 +1,6 @@
 #include "core/kernel_registry.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -9,6 +8,7 @@
 
 #include "core/device.h"
 #include "core/kernel.h"
+#include "core/kernel_choice.h"
 #include "core/module.h"
 #include "core/op.h"
 #include "core/text.h"
@@ -111,71 +111,54 @@ Registry& registry() {
     return *instance;
 }
 
-std::vector<std::string> variants(const std::vector<const RegisteredKernel*>& kernels) {
-    std::vector<std::string> names;
-    for (const auto* k : kernels) names.emplace_back(k->kernel->variant);
-    return names;
-}
-
-/// Why a kernel does not support a call; empty if it does.
-std::string rejection(const ingot_kernel& kernel, ingot_kernel_call& call) {
-    if (!kernel.supports) return "";
-    call.message[0] = 0;
-    if (kernel.supports(&call)) return "";
-    call.message[call.message_capacity - 1] = 0;
-    return call.message[0] ? call.message : "it gives no reason";
-}
-
-/// What INGOT_KERNEL says for `op`; empty if nothing. All of it is checked, so that a slip of the pen is noticed.
-std::string variant_from_environment(const std::string& op, ingot_device_kind device) {
-    const char* const text = std::getenv("INGOT_KERNEL");
-    std::string chosen;
-    if (!text) return chosen;
-    const std::string settings = text;
-    for (size_t begin = 0; begin < settings.size();) {
-        const size_t end = std::min(settings.find(',', begin), settings.size());
-        const std::string setting = settings.substr(begin, end - begin);
-        begin = end + 1;
-        const size_t equals = setting.find('=');
-        if (equals == std::string::npos || equals == 0 || equals + 1 == setting.size())
-            throw Error(INGOT_ERROR_INVALID_ARGUMENT,
-                        format("INGOT_KERNEL: '%.100s' is not of the form op=variant", setting.c_str()));
-        const std::string name = setting.substr(0, equals);
-        const std::string variant = setting.substr(equals + 1);
-        const auto names = variants(registry().of(find_op(name).name, device));
-        if (std::find(names.begin(), names.end(), variant) == names.end())
-            throw Error(INGOT_ERROR_NOT_FOUND, format("INGOT_KERNEL: %s has no %s kernel '%.100s'; there is: %s",
-                                                      name.c_str(), device_kind_name(device), variant.c_str(),
-                                                      names.empty() ? "none" : join(names).c_str()));
-        if (name == op) chosen = variant;
-    }
-    return chosen;
-}
-
 }  // namespace
 
 void register_kernels(const ingot_kernel* kernels, int count, const std::string& origin) {
     registry().add(kernels, count, origin);
 }
 
+std::vector<std::string> variants_of(const std::vector<const RegisteredKernel*>& kernels) {
+    std::vector<std::string> names;
+    for (const auto* k : kernels) names.emplace_back(k->kernel->variant);
+    return names;
+}
+
 std::vector<const RegisteredKernel*> kernels_of(const std::string& op, ingot_device_kind device) {
     return registry().of(op, device);
 }
 
-const ingot_kernel* choose_kernel(const char* op, const char* variant, ingot_kernel_call call) {
-    char message[512];
+std::string RegisteredKernel::name() const {
+    return format("%s=%s%s", kernel->op, kernel->variant, built_in() ? "" : format(" (%s)", origin.c_str()).c_str());
+}
+
+const RegisteredKernel& kernel_at(int32_t index) {
+    const RegisteredKernel* const found = index < 0 ? nullptr : registry().at(static_cast<size_t>(index));
+    if (!found)
+        throw Error(INGOT_ERROR_NOT_FOUND, format("there is no kernel %d; there are %zu", index, registry().size()));
+    return *found;
+}
+
+std::string rejection(const RegisteredKernel& kernel, ingot_kernel_call call) {
+    if (!kernel.kernel->supports) return "";
+    char message[512] = "";
     call.message = message;
     call.message_capacity = sizeof message;
+    if (contained(kernel, "supports", [&] { return kernel.kernel->supports(&call); })) return "";
+    message[sizeof message - 1] = 0;
+    return message[0] ? message : "it gives no reason";
+}
+
+const RegisteredKernel& choose_kernel(const char* op, const char* variant, const std::string& label,
+                                      ingot_kernel_call call) {
     const ingot_device_kind device = device_kind(call.device);
     const auto kernels = kernels_of(op, device);
-    std::string wanted = variant ? variant : "";
-    if (wanted.empty()) wanted = variant_from_environment(op, device);
+    const std::string wanted = variant ? variant : kernel_from_environment(op, label, device);
 
     if (wanted.empty()) {
         std::vector<std::string> reasons;
         for (const auto* k : kernels) {
-            const std::string reason = rejection(*k->kernel, call);
-            if (reason.empty()) return k->kernel;
+            const std::string reason = rejection(*k, call);
+            if (reason.empty()) return *k;
             reasons.push_back(format("%s: %s", k->kernel->variant, reason.c_str()));
         }
         throw Error(INGOT_ERROR_UNSUPPORTED, reasons.empty()
@@ -185,20 +168,19 @@ const ingot_kernel* choose_kernel(const char* op, const char* variant, ingot_ker
     }
 
     std::string reason;
-    std::vector<std::string> supporting;
     for (const auto* k : kernels) {
-        const std::string why_not = rejection(*k->kernel, call);
-        if (wanted == k->kernel->variant) {
-            if (why_not.empty()) return k->kernel;
-            reason = why_not;
-        } else if (why_not.empty()) {
-            supporting.emplace_back(k->kernel->variant);
-        }
+        if (wanted != k->kernel->variant) continue;
+        reason = rejection(*k, call);
+        if (reason.empty()) return *k;
     }
+    std::vector<std::string> supporting;
+    for (const auto* k : kernels)
+        if (wanted != k->kernel->variant && rejection(*k, call).empty()) supporting.emplace_back(k->kernel->variant);
     const std::string others = supporting.empty() ? "none does" : join(supporting);
     if (reason.empty())
-        throw Error(INGOT_ERROR_NOT_FOUND, format("%s has no %s kernel '%.100s'; supporting this call: %s", op,
-                                                  device_kind_name(device), wanted.c_str(), others.c_str()));
+        throw Error(INGOT_ERROR_NOT_FOUND,
+                    format("%s has no %s kernel '%.100s'%s; supporting this call: %s", op, device_kind_name(device),
+                           wanted.c_str(), did_you_mean(wanted, variants_of(kernels)).c_str(), others.c_str()));
     throw Error(INGOT_ERROR_UNSUPPORTED, format("kernel %s=%s does not support this call: %s; supporting it: %s", op,
                                                 wanted.c_str(), reason.c_str(), others.c_str()));
 }
@@ -217,11 +199,8 @@ ingot_status ingot_kernel_count(int32_t* count) {
 ingot_status ingot_get_kernel_info(int32_t index, ingot_kernel_info* info) {
     return guarded([&] {
         require_pointer(info, "info");
-        const RegisteredKernel* found = index < 0 ? nullptr : registry().at(static_cast<size_t>(index));
-        if (!found)
-            throw Error(INGOT_ERROR_NOT_FOUND,
-                        format("there is no kernel %d; there are %zu", index, registry().size()));
-        const ingot_kernel& k = *found->kernel;
-        *info = {k.op, k.variant, k.description, found->origin.c_str(), k.device_kind, k.priority};
+        const RegisteredKernel& found = kernel_at(index);
+        const ingot_kernel& k = *found.kernel;
+        *info = {k.op, k.variant, k.description, found.origin.c_str(), k.device_kind, k.priority};
     });
 }

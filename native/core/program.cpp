@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 
 #include "core/bind.h"
+#include "core/checked_launch.h"
 #include "core/device.h"
-#include "core/kernel_registry.h"
 #include "core/signals.h"
 #include "core/stream.h"
 #include "core/text.h"
@@ -28,8 +29,21 @@ class OpenMpThreads {
     const int before_;
 };
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+using Clock = std::chrono::steady_clock;
+
+double seconds(Clock::time_point from, Clock::time_point to) {
+    return std::chrono::duration<double>(to - from).count();
+}
+
+/// Whether the environment wants the kernels of plug-ins checked.
+bool asked_to_check() {
+    const char* const setting = std::getenv("INGOT_CHECKED");
+    return setting && std::string(setting) == "1";
+}
+
+void ask_cost(const RegisteredKernel& kernel, const ingot_kernel_call& call, double& flops, double& bytes) {
+    if (!kernel.kernel->cost) return;
+    contained(kernel, "cost", [&] { kernel.kernel->cost(&call, &flops, &bytes); });
 }
 
 }  // namespace
@@ -38,6 +52,8 @@ Program::Program(int32_t device, const ingot_call* calls, int64_t count, uint32_
     : device_(device),
       on_gpu_(device_kind(device) != INGOT_DEVICE_CPU),
       timed_(flags & INGOT_PROGRAM_TIMED),
+      checked_(flags & INGOT_PROGRAM_CHECKED),
+      plugins_checked_(checked_ || asked_to_check()),
       timings_(flags & INGOT_PROGRAM_TIMED ? static_cast<size_t>(count) : 0) {
     const int threads = on_gpu_ ? 1 : cpu_threads();
     const OpenMpThreads scope(threads);
@@ -47,8 +63,8 @@ Program::Program(int32_t device, const ingot_call* calls, int64_t count, uint32_
             calls_.push_back(bind_call(calls[i], device, buffers_));
             BoundCall& bound = calls_.back();
             ingot_kernel_call call = view(i, threads, nullptr);
-            bound.kernel = choose_kernel(bound.op->name, calls[i].kernel, call);
-            if (bound.kernel->cost && !bound.empty) bound.kernel->cost(&call, &bound.flops, &bound.bytes);
+            bound.kernel = &choose_kernel(bound.op->name, calls[i].kernel, bound.label, call);
+            if (!bound.empty) ask_cost(*bound.kernel, call, bound.flops, bound.bytes);
         } catch (const Error& e) {
             throw Error(e.status, call_name(i, calls[i].label) + ": " + e.what());
         }
@@ -105,8 +121,9 @@ ingot_kernel_call Program::view(size_t index, int threads, void* stream) {
 void Program::fail(size_t index, ingot_status status, const std::string& message) const {
     const BoundCall& call = calls_[index];
     if (status < INGOT_OK || status > INGOT_ERROR_INTERNAL) status = INGOT_ERROR_INTERNAL;
-    throw Error(status, format("%s: %s (kernel %s): %s", call_name(index, call.label.c_str()).c_str(), call.op->name,
-                               call.kernel->variant, message.empty() ? "failed without a reason" : message.c_str()));
+    throw Error(status,
+                format("%s: %s (kernel %s): %s", call_name(index, call.label.c_str()).c_str(), call.op->name,
+                       call.kernel->kernel->variant, message.empty() ? "failed without a reason" : message.c_str()));
 }
 
 /// Prepares every call for that many threads. Kernels may lay out their work by it, and do so only here.
@@ -116,10 +133,15 @@ void Program::prepare(int threads) {
     for (size_t i = 0; i < calls_.size(); i++) {
         BoundCall& bound = calls_[i];
         if (bound.empty) continue;
+        const RegisteredKernel& registered = *bound.kernel;
+        const ingot_kernel& kernel = *registered.kernel;
         ingot_kernel_call call = view(i, threads, nullptr);
-        if (bound.kernel->workspace) workspace = std::max(workspace, bound.kernel->workspace(&call));
-        if (!bound.kernel->prepare) continue;
-        const ingot_status status = bound.kernel->prepare(&call, &bound.state);
+        if (kernel.workspace)
+            workspace =
+                std::max(workspace, contained(registered, "workspace", [&] { return kernel.workspace(&call); }));
+        if (!kernel.prepare) continue;
+        const ingot_status status =
+            contained(registered, "prepare", [&] { return kernel.prepare(&call, &bound.state); });
         message_[sizeof message_ - 1] = 0;
         if (status != INGOT_OK) {
             bound.state = nullptr;
@@ -138,7 +160,7 @@ void Program::prepare(int threads) {
 void Program::release() {
     prepared_threads_ = 0;
     for (BoundCall& call : calls_) {
-        if (call.state && call.kernel->release) call.kernel->release(call.state);
+        if (call.state && call.kernel->kernel->release) call.kernel->kernel->release(call.state);
         call.state = nullptr;
     }
 }
@@ -150,20 +172,21 @@ void Program::run(const std::shared_ptr<Queue>& queue) {
         std::atomic<bool>& running;
         ~Done() { running.store(false, std::memory_order_release); }
     } const done{running_};
-    on_gpu_ ? run_on_gpu(queue) : run_on_cpu();
+    on_gpu_ ? run_on_gpu(queue) : run_on_cpu(*queue);
     runs_++;
 }
 
-void Program::run_on_cpu() {
+void Program::run_on_cpu(Queue& queue) {
     const int threads = cpu_threads();
     const OpenMpThreads scope(threads);
     const SignalsBlocked quiet(threads);
     if (threads != prepared_threads_) prepare(threads);
-    if (!timed_) return launch_all(threads, nullptr);
+    if (!timed_) return launch_all(threads, queue);
+    const auto begin = Clock::now();
     for (size_t i = 0; i < calls_.size(); i++) {
-        const auto start = std::chrono::steady_clock::now();
-        launch(i, threads, nullptr);
-        add_time(i, seconds_since(start));
+        const auto start = Clock::now();
+        launch(i, threads, queue);
+        add_time(i, seconds(begin, start), seconds(start, Clock::now()));
     }
 }
 
@@ -175,11 +198,11 @@ void Program::run_on_gpu(const std::shared_ptr<Queue>& queue) {
     if (last_queue_ && last_queue_ != queue) queue->wait(*end_);
     if (timed_) {
         run_timed(*queue);
-    } else if (runs_ == 0) {
-        launch_all(1, queue->native());
+    } else if (runs_ == 0 || plugins_checked_) {
+        launch_all(1, *queue);
     } else {
-        if (!recording_) recording_ = queue->record([&] { launch_all(1, queue->native()); });
-        recording_ ? recording_->launch(*queue) : launch_all(1, queue->native());
+        if (!recording_) recording_ = queue->record([&] { launch_all(1, *queue); });
+        recording_ ? recording_->launch(*queue) : launch_all(1, *queue);
     }
     end_->record(*queue);
     last_queue_ = queue;
@@ -189,29 +212,39 @@ void Program::run_on_gpu(const std::shared_ptr<Queue>& queue) {
 void Program::run_timed(Queue& queue) {
     marks_[0]->record(queue);
     for (size_t i = 0; i < calls_.size(); i++) {
-        launch(i, 1, queue.native());
+        launch(i, 1, queue);
         marks_[i + 1]->record(queue);
     }
     marks_.back()->synchronize();
-    for (size_t i = 0; i < calls_.size(); i++) add_time(i, marks_[i]->seconds_to(*marks_[i + 1]));
+    for (size_t i = 0; i < calls_.size(); i++)
+        add_time(i, marks_[0]->seconds_to(*marks_[i]), marks_[i]->seconds_to(*marks_[i + 1]));
 }
 
-void Program::add_time(size_t index, double seconds) {
+void Program::add_time(size_t index, double start, double seconds) {
     Timing& timing = timings_[index];
+    timing.start.store(start, std::memory_order_relaxed);
     timing.latest.store(seconds, std::memory_order_relaxed);
     timing.total.store(timing.total.load(std::memory_order_relaxed) + seconds, std::memory_order_relaxed);
 }
 
 /// Allocates nothing.
-void Program::launch_all(int threads, void* stream) {
-    for (size_t i = 0; i < calls_.size(); i++) launch(i, threads, stream);
+void Program::launch_all(int threads, Queue& queue) {
+    for (size_t i = 0; i < calls_.size(); i++) launch(i, threads, queue);
 }
 
-void Program::launch(size_t index, int threads, void* stream) {
+void Program::launch(size_t index, int threads, Queue& queue) {
     const BoundCall& bound = calls_[index];
     if (bound.empty) return;
-    const ingot_kernel_call call = view(index, threads, stream);
-    const ingot_status status = bound.kernel->launch(&call);
+    const RegisteredKernel& kernel = *bound.kernel;
+    const ingot_kernel_call call = view(index, threads, queue.native());
+    ingot_status status = INGOT_OK;
+    try {
+        status = checked_ || (plugins_checked_ && !kernel.built_in())
+                     ? launch_checked(*bound.op, kernel, call, device_at(device_), queue)
+                     : contained(kernel, "launch", [&] { return kernel.kernel->launch(&call); });
+    } catch (const Error& e) {
+        throw Error(e.status, call_name(index, bound.label.c_str()) + ": " + e.what());
+    }
     if (status == INGOT_OK) return;
     message_[sizeof message_ - 1] = 0;
     fail(index, status, message_);
@@ -235,8 +268,10 @@ ingot_call_info Program::call_info(int64_t index) const {
                     format("there is no call %lld; the program has %zu", static_cast<long long>(index), calls_.size()));
     const auto i = static_cast<size_t>(index);
     const BoundCall& call = calls_[i];
-    ingot_call_info info{call.op->name, call.kernel->variant, call.label.c_str(), call.flops, call.bytes, 0, 0};
+    const char* const variant = call.kernel->kernel->variant;
+    ingot_call_info info{call.op->name, variant, call.label.c_str(), call.flops, call.bytes, 0, 0, 0};
     if (timed_) {
+        info.start = timings_[i].start.load(std::memory_order_relaxed);
         info.seconds = timings_[i].latest.load(std::memory_order_relaxed);
         info.total_seconds = timings_[i].total.load(std::memory_order_relaxed);
     }
@@ -256,7 +291,7 @@ ingot_status ingot_program_create(int32_t device, const ingot_call* calls, int64
         if (call_count < 0)
             throw Error(INGOT_ERROR_INVALID_ARGUMENT, format("call_count is %lld", static_cast<long long>(call_count)));
         if (call_count > 0) require_pointer(calls, "calls");
-        if (flags & ~static_cast<uint32_t>(INGOT_PROGRAM_TIMED))
+        if (flags & ~static_cast<uint32_t>(INGOT_PROGRAM_TIMED | INGOT_PROGRAM_CHECKED))
             throw Error(INGOT_ERROR_INVALID_ARGUMENT, format("flags 0x%x are not known", flags));
         *program = make_handle(std::make_shared<Program>(device, calls, call_count, flags));
     });
@@ -286,5 +321,41 @@ ingot_status ingot_get_call_info(ingot_program program, int64_t index, ingot_cal
         const auto object = object_of<Program>(program, "program");
         require_pointer(info, "info");
         *info = object->call_info(index);
+    });
+}
+
+ingot_status ingot_get_kernel_support(int32_t device, const ingot_call* call, int32_t kernel,
+                                      ingot_kernel_support* support) {
+    return guarded([&] {
+        require_pointer(call, "call");
+        require_pointer(support, "support");
+        const BoundCall bound = bind_shapes(*call);
+        ingot_kernel_call view{};
+        view.tensors = bound.tensors.data();
+        view.attributes = bound.attributes.data();
+        view.tensor_count = static_cast<int32_t>(bound.tensors.size());
+        view.attribute_count = static_cast<int32_t>(bound.attributes.size());
+        view.device = device;
+        view.threads = device_kind(device) == INGOT_DEVICE_CPU ? cpu_threads() : 1;
+        char message[512] = "";
+        view.message = message;
+        view.message_capacity = sizeof message;
+        const RegisteredKernel& asked =
+            kernel == -1 ? choose_kernel(bound.op->name, call->kernel, bound.label, view) : kernel_at(kernel);
+        *support = {};
+        support->kernel = asked.kernel->variant;
+        std::string reason;
+        if (std::string(asked.kernel->op) != bound.op->name)
+            reason = format("it computes %s", asked.kernel->op);
+        else if (asked.kernel->device_kind != device_kind(device))
+            reason = format("it runs on %s", device_kind_name(asked.kernel->device_kind));
+        else
+            reason = rejection(asked, view);
+        copy_text(support->reason, reason);
+        support->supported = reason.empty();
+        if (!support->supported || bound.empty) return;
+        ask_cost(asked, view, support->flops, support->bytes);
+        if (asked.kernel->workspace)
+            support->workspace_bytes = contained(asked, "workspace", [&] { return asked.kernel->workspace(&view); });
     });
 }

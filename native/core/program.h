@@ -10,6 +10,7 @@
 #include "core/buffer.h"
 #include "core/fault.h"
 #include "core/handle.h"
+#include "core/kernel_registry.h"
 #include "core/op.h"
 
 namespace ingot {
@@ -17,7 +18,7 @@ namespace ingot {
 /// One op call, bound to addresses, with its kernel.
 struct BoundCall {
     const OpDefinition* op = nullptr;
-    const ingot_kernel* kernel = nullptr;
+    const RegisteredKernel* kernel = nullptr;
     std::string label;
     std::vector<ingot_tensor> tensors;
     std::vector<ingot_value> attributes;
@@ -44,24 +45,28 @@ class Program {
 
    private:
     struct Timing {
+        std::atomic<double> start{0};
         std::atomic<double> latest{0};
         std::atomic<double> total{0};
     };
 
     void prepare(int threads);
     void release();
-    void run_on_cpu();
+    void run_on_cpu(Queue& queue);
     void run_on_gpu(const std::shared_ptr<Queue>& queue);
     void run_timed(Queue& queue);
-    void launch_all(int threads, void* stream);
-    void launch(size_t index, int threads, void* stream);
-    void add_time(size_t index, double seconds);
+    void launch_all(int threads, Queue& queue);
+    void launch(size_t index, int threads, Queue& queue);
+    void add_time(size_t index, double start, double seconds);
     ingot_kernel_call view(size_t index, int threads, void* stream);
     [[noreturn]] void fail(size_t index, ingot_status status, const std::string& message) const;
 
     const int32_t device_;
     const bool on_gpu_;
     const bool timed_;
+    /// Kernels run on copies of their operands: all of them, or those of plug-ins.
+    const bool checked_;
+    const bool plugins_checked_;
     std::vector<BoundCall> calls_;
     /// Keeps the operands' memory.
     std::vector<std::shared_ptr<Buffer>> buffers_;

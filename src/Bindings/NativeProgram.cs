@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace Ingot.Bindings;
 
 /// <summary>What a program is and needs.</summary>
@@ -16,9 +14,11 @@ public readonly record struct ProgramInfo(long CallCount, long WorkspaceBytes, l
 /// <param name="Label">The label given at creation, or "".</param>
 /// <param name="Flops">Floating-point operations of one run; 0 if the kernel does not tell.</param>
 /// <param name="Bytes">Bytes read and written by one run; 0 if the kernel does not tell.</param>
+/// <param name="Start">Seconds from the beginning of the latest run to that of this call; 0 unless the program is timed.</param>
 /// <param name="Seconds">Seconds in the latest run; 0 unless the program is timed.</param>
 /// <param name="TotalSeconds">Seconds in all runs together; 0 unless the program is timed.</param>
-public sealed record CallInfo(string Op, string Kernel, string Label, double Flops, double Bytes, double Seconds, double TotalSeconds);
+public sealed record CallInfo(
+    string Op, string Kernel, string Label, double Flops, double Bytes, double Start, double Seconds, double TotalSeconds);
 
 /// <summary>A checked and prepared list of op calls.</summary>
 public sealed unsafe class NativeProgram : IDisposable
@@ -32,11 +32,15 @@ public sealed unsafe class NativeProgram : IDisposable
     /// <param name="device">Where it runs.</param>
     /// <param name="calls">The calls, in order.</param>
     /// <param name="timed">Measure the time of each call, for <see cref="GetCalls"/>.</param>
+    /// <param name="isChecked">
+    /// Run each kernel on copies of its operands between guard zones: one that writes outside of its outputs is then an error that names
+    /// it, and nothing of what it wrote reaches the operands. Slow.
+    /// </param>
     /// <exception cref="IngotException">A call does not pass; the message names the first one.</exception>
-    public NativeProgram(Device device, IReadOnlyList<OpCall> calls, bool timed = false)
+    public NativeProgram(Device device, IReadOnlyList<OpCall> calls, bool timed = false, bool isChecked = false)
     {
         Device = device;
-        _handle = new(Create(device, calls, timed));
+        _handle = new(Create(device, calls, timed, isChecked));
     }
 
     /// <summary>The device that it runs on.</summary>
@@ -69,7 +73,7 @@ public sealed unsafe class NativeProgram : IDisposable
             NativeCallInfo info;
             IngotException.ThrowIfFailed(NativeMethods.GetCallInfo(new(program.Value), i, &info));
             calls[i] = new(NativeText.ToString(info.Op), NativeText.ToString(info.Kernel), NativeText.ToString(info.Label), info.Flops,
-                info.Bytes, info.Seconds, info.TotalSeconds);
+                info.Bytes, info.Start, info.Seconds, info.TotalSeconds);
         }
 
         return calls;
@@ -78,116 +82,16 @@ public sealed unsafe class NativeProgram : IDisposable
     /// <summary>Frees the program; one that is running is freed when it ends.</summary>
     public void Dispose() => _handle.Dispose();
 
-    private static ProgramHandle Create(Device device, IReadOnlyList<OpCall> calls, bool timed)
+    private static ProgramHandle Create(Device device, IReadOnlyList<OpCall> calls, bool timed, bool isChecked)
     {
-        var texts = new TextTable();
-        foreach (OpCall call in calls)
+        ProgramHandle program = default;
+        uint flags = (timed ? NativeConstants.ProgramTimed : 0u) | (isChecked ? NativeConstants.ProgramChecked : 0u);
+        NativeCalls.Use(calls, call =>
         {
-            texts.Add(call.Op);
-            texts.Add(call.Kernel);
-            texts.Add(call.Label);
-            foreach (OpAttribute attribute in call.Attributes)
-            {
-                texts.Add(attribute.Name);
-                texts.Add(attribute.Text);
-            }
-        }
-
-        var nativeCalls = new NativeCall[calls.Count];
-        var operands = new NativeOperand[calls.Sum(call => call.Operands.Count)];
-        var attributes = new NativeAttribute[calls.Sum(call => call.Attributes.Count)];
-        fixed (byte* text = texts.Bytes)
-        fixed (NativeCall* call = nativeCalls)
-        fixed (NativeOperand* operand = operands)
-        fixed (NativeAttribute* attribute = attributes)
-        {
-            NativeOperand* nextOperand = operand;
-            NativeAttribute* nextAttribute = attribute;
-            for (int i = 0; i < nativeCalls.Length; i++)
-            {
-                OpCall source = calls[i];
-                call[i] = new()
-                {
-                    Op = texts.Find(source.Op, text),
-                    Kernel = texts.Find(source.Kernel, text),
-                    Label = texts.Find(source.Label, text),
-                    Operands = nextOperand,
-                    Attributes = nextAttribute,
-                    OperandCount = source.Operands.Count,
-                    AttributeCount = source.Attributes.Count,
-                };
-                foreach (Operand item in source.Operands)
-                {
-                    Convert(item, nextOperand++, source);
-                }
-
-                foreach (OpAttribute item in source.Attributes)
-                {
-                    *nextAttribute++ = new()
-                    {
-                        Name = texts.Find(item.Name, text),
-                        Kind = (int)item.Kind,
-                        Integer = item.Integer,
-                        Number = item.Number,
-                        Text = texts.Find(item.Text, text),
-                    };
-                }
-            }
-
-            ProgramHandle program;
-            uint flags = timed ? NativeConstants.ProgramTimed : 0u;
-            IngotException.ThrowIfFailed(NativeMethods.ProgramCreate(device.Index, call, nativeCalls.Length, flags, &program));
-            GC.KeepAlive(calls); // and with them the buffers
-            return program;
-        }
-    }
-
-    private static void Convert(Operand operand, NativeOperand* native, OpCall call)
-    {
-        if (operand.DType == DType.None)
-        {
-            return;
-        }
-
-        if (operand.Shape.Count > Operand.MaxRank || operand.Strides.Count != operand.Shape.Count || operand.Offset < 0)
-        {
-            throw new ArgumentException(
-                $"{call.Label ?? call.Op}: an operand has {operand.Shape.Count} dimensions, {operand.Strides.Count} strides and offset "
-                + $"{operand.Offset}; there must be at most {Operand.MaxRank} dimensions, as many strides, and an offset of 0 or more.",
-                nameof(operand));
-        }
-
-        using (NativeHandle.Use buffer = operand.Buffer.Borrow())
-        {
-            native->Buffer = new(buffer.Value);
-        }
-
-        native->Offset = (ulong)operand.Offset;
-        native->Dtype = (int)operand.DType;
-        native->Rank = operand.Shape.Count;
-        for (int i = 0; i < operand.Shape.Count; i++)
-        {
-            native->Shape[i] = operand.Shape[i];
-            native->Strides[i] = operand.Strides[i];
-        }
-    }
-
-    // The program's texts, each once, one after the other.
-    private sealed class TextTable
-    {
-        private readonly Dictionary<string, int> _offsets = [];
-        private readonly ArrayBufferWriter<byte> _bytes = new();
-
-        public ReadOnlySpan<byte> Bytes => _bytes.WrittenSpan;
-
-        public void Add(string? text)
-        {
-            if (text is not null && _offsets.TryAdd(text, _bytes.WrittenCount))
-            {
-                _bytes.Write(NativeText.ToBytes(text));
-            }
-        }
-
-        public byte* Find(string? text, byte* start) => text is null ? null : start + _offsets[text];
+            ProgramHandle made;
+            IngotException.ThrowIfFailed(NativeMethods.ProgramCreate(device.Index, call, calls.Count, flags, &made));
+            program = made;
+        });
+        return program;
     }
 }

@@ -21,6 +21,13 @@ internal sealed class RecipeOptions
         ("loggingSteps", "What is reported and kept"),
     ];
 
+    // Options that take several values are named in the plural; one at a time is asked for by the singular.
+    private static readonly Dictionary<string, string> Singular = new()
+    {
+        [nameof(TrainingOptions.Kernels)] = "--kernel",
+        [nameof(TrainingOptions.Plugins)] = "--plugin",
+    };
+
     private readonly List<(OptionKey Key, Option<string[]> Option)> _options = [];
     private readonly string _pairExample;
 
@@ -46,6 +53,11 @@ internal sealed class RecipeOptions
                 Hidden = true,
                 CustomParser = argument => [.. argument.Tokens.Select(token => token.Value)],
             };
+            if (Singular.TryGetValue(key.PropertyName, out string? alias))
+            {
+                option.Aliases.Add(alias);
+            }
+
             _options.Add((key, option));
             command.Add(option);
         }
@@ -109,6 +121,11 @@ internal sealed class RecipeOptions
             if (key.DefaultText is { } value)
             {
                 text += $" [{value}]";
+            }
+
+            if (Singular.TryGetValue(key.PropertyName, out string? alias))
+            {
+                text += $" Also {alias}.";
             }
 
             WriteWrapped(output, $"  --{key.Name}", text);

@@ -341,13 +341,16 @@ typedef struct ingot_call {
 /** A checked and prepared list of op calls. */
 typedef struct ingot_program_handle* ingot_program;
 
-/** Measure the time of each call (ingot_program_call_info). */
+/** Measure the time of each call (ingot_get_call_info). */
 #define INGOT_PROGRAM_TIMED 1
+/** Run each kernel on copies of its operands between guard zones. A kernel that writes outside of its outputs is an
+ * error that names it, and nothing of what it wrote reaches the operands. Slow. */
+#define INGOT_PROGRAM_CHECKED 2
 
 /**
  * Checks every call (dtypes, shapes, strides, bounds of every operand, attributes), chooses its kernel, prepares it and
  * allocates what the kernels need to work in. The first call that does not pass is named in the error.
- * `flags` is 0 or INGOT_PROGRAM_TIMED.
+ * `flags` is 0, or INGOT_PROGRAM_TIMED and INGOT_PROGRAM_CHECKED or-ed.
  */
 INGOT_API ingot_status ingot_program_create(int32_t device, const ingot_call* calls, int64_t call_count, uint32_t flags,
                                             ingot_program* program);
@@ -385,6 +388,9 @@ typedef struct ingot_call_info {
     double flops;
     /** Bytes read and written by one run; 0 if the kernel does not tell. */
     double bytes;
+    /** Seconds from the beginning of the latest run to that of this call; 0 unless the program is INGOT_PROGRAM_TIMED.
+     */
+    double start;
     /** Seconds in the latest run; 0 unless the program is INGOT_PROGRAM_TIMED. */
     double seconds;
     /** Seconds in all runs together; 0 unless the program is INGOT_PROGRAM_TIMED. */
@@ -393,6 +399,32 @@ typedef struct ingot_call_info {
 
 /** Fills info of call `index`. */
 INGOT_API ingot_status ingot_get_call_info(ingot_program program, int64_t index, ingot_call_info* info);
+
+/** What a kernel says of a call. Strings live as long as the library. */
+typedef struct ingot_kernel_support {
+    /** Variant of the kernel. */
+    const char* kernel;
+    /** Floating-point operations of one run; 0 if the kernel does not tell. */
+    double flops;
+    /** Bytes read and written by one run; 0 if the kernel does not tell. */
+    double bytes;
+    /** Memory that it needs to work in. */
+    uint64_t workspace_bytes;
+    /** 1 if it can compute the call; otherwise 0, and the figures are 0. */
+    int32_t supported;
+    /** 0. */
+    int32_t reserved;
+    /** Why it cannot; empty if it can. */
+    char reason[256];
+} ingot_kernel_support;
+
+/**
+ * Asks kernel `kernel` (0 to ingot_kernel_count - 1) about a call, without memory and without running anything: the
+ * operands' buffers are not looked at and may be null. With kernel -1 it is the one that a program would take, and no
+ * kernel or an unsupported choice is an error as in ingot_program_create.
+ */
+INGOT_API ingot_status ingot_get_kernel_support(int32_t device, const ingot_call* call, int32_t kernel,
+                                                ingot_kernel_support* support);
 
 #ifdef __cplusplus
 }

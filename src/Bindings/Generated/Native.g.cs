@@ -272,17 +272,41 @@ internal unsafe struct NativeCallInfo
     public double Flops;
     /// <summary>Bytes read and written by one run; 0 if the kernel does not tell.</summary>
     public double Bytes;
+    /// <summary>
+    /// Seconds from the beginning of the latest run to that of this call; 0 unless the program is INGOT_PROGRAM_TIMED.
+    /// </summary>
+    public double Start;
     /// <summary>Seconds in the latest run; 0 unless the program is INGOT_PROGRAM_TIMED.</summary>
     public double Seconds;
     /// <summary>Seconds in all runs together; 0 unless the program is INGOT_PROGRAM_TIMED.</summary>
     public double TotalSeconds;
 }
 
+/// <summary>What a kernel says of a call. Strings live as long as the library.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct NativeKernelSupport
+{
+    /// <summary>Variant of the kernel.</summary>
+    public byte* Kernel;
+    /// <summary>Floating-point operations of one run; 0 if the kernel does not tell.</summary>
+    public double Flops;
+    /// <summary>Bytes read and written by one run; 0 if the kernel does not tell.</summary>
+    public double Bytes;
+    /// <summary>Memory that it needs to work in.</summary>
+    public ulong WorkspaceBytes;
+    /// <summary>1 if it can compute the call; otherwise 0, and the figures are 0.</summary>
+    public int Supported;
+    /// <summary>0.</summary>
+    public int Reserved;
+    /// <summary>Why it cannot; empty if it can.</summary>
+    public fixed byte Reason[256];
+}
+
 /// <summary>The header's integer constants, and its hash.</summary>
 internal static class NativeConstants
 {
     /// <summary>The first 16 hexadecimal digits of the SHA-256 of the ingot.h that this was generated from.</summary>
-    public const ulong HeaderHash = 0x4fff163393baba87;
+    public const ulong HeaderHash = 0x2fe0694d6e7b20ff;
 
     /// <summary>Version of this ABI; changes with every incompatible change of this header.</summary>
     public const int AbiVersion = 1;
@@ -290,8 +314,14 @@ internal static class NativeConstants
     /// <summary>Most dimensions that a tensor can have.</summary>
     public const int MaxRank = 6;
 
-    /// <summary>Measure the time of each call (ingot_program_call_info).</summary>
+    /// <summary>Measure the time of each call (ingot_get_call_info).</summary>
     public const int ProgramTimed = 1;
+
+    /// <summary>
+    /// Run each kernel on copies of its operands between guard zones. A kernel that writes outside of its outputs is an
+    /// error that names it, and nothing of what it wrote reaches the operands. Slow.
+    /// </summary>
+    public const int ProgramChecked = 2;
 }
 
 /// <summary>The functions of ingot.h.</summary>
@@ -444,7 +474,7 @@ internal static unsafe partial class NativeMethods
     /// <summary>
     /// Checks every call (dtypes, shapes, strides, bounds of every operand, attributes), chooses its kernel, prepares it and
     /// allocates what the kernels need to work in. The first call that does not pass is named in the error.
-    /// <c>flags</c> is 0 or INGOT_PROGRAM_TIMED.
+    /// <c>flags</c> is 0, or INGOT_PROGRAM_TIMED and INGOT_PROGRAM_CHECKED or-ed.
     /// </summary>
     [LibraryImport(LibraryName, EntryPoint = "ingot_program_create")]
     public static partial Status ProgramCreate(int device, NativeCall* calls, long callCount, uint flags, ProgramHandle* program);
@@ -464,4 +494,12 @@ internal static unsafe partial class NativeMethods
     /// <summary>Fills info of call <c>index</c>.</summary>
     [LibraryImport(LibraryName, EntryPoint = "ingot_get_call_info")]
     public static partial Status GetCallInfo(ProgramHandle program, long index, NativeCallInfo* info);
+
+    /// <summary>
+    /// Asks kernel <c>kernel</c> (0 to ingot_kernel_count - 1) about a call, without memory and without running anything:
+    /// the operands' buffers are not looked at and may be null. With kernel -1 it is the one that a program would take, and
+    /// no kernel or an unsupported choice is an error as in ingot_program_create.
+    /// </summary>
+    [LibraryImport(LibraryName, EntryPoint = "ingot_get_kernel_support")]
+    public static partial Status GetKernelSupport(int device, NativeCall* call, int kernel, NativeKernelSupport* support);
 }

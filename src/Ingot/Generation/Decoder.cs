@@ -54,6 +54,9 @@ public sealed class Decoder : IDisposable
     /// <summary>The model, if it is one whose sequences have sources, which an encoder reads.</summary>
     internal EncoderDecoderConfig? EncoderDecoder => _model as EncoderDecoderConfig;
 
+    /// <summary>Kernel variants by op or layer/op (<see cref="KernelChoices"/>); other calls take the default.</summary>
+    public IReadOnlyDictionary<string, string> Kernels { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Whether each call is measured.</summary>
     internal bool Timed { get; init; }
 
@@ -308,6 +311,7 @@ public sealed class Decoder : IDisposable
         return CompiledGraph.Compile(graph, _parameters, new CompileOptions
         {
             Timed = Timed,
+            Kernels = Kernels,
             Bind = storage => storage == output ? LogitsFrom(firstRow)
                 : storage.Name.StartsWith("cache.", StringComparison.Ordinal) ? _cache.PlaceOf(storage, rows, firstRow)
                 : PlaceOfSource(storage, rows, firstRow),
@@ -336,6 +340,7 @@ public sealed class Decoder : IDisposable
         return CompiledGraph.Compile(graph, _parameters, new CompileOptions
         {
             Timed = Timed,
+            Kernels = Kernels,
             Bind = storage => storage == logits.Storage ? LogitsFrom(0) : null,
         });
     }

@@ -26,6 +26,9 @@ public sealed record GenerationBenchmarkOptions
     /// <summary>Tokens that are written after each prompt.</summary>
     public int NewTokens { get; init; } = 128;
 
+    /// <summary>Kernel variants by op or layer/op (<see cref="KernelChoices"/>); other calls take the default.</summary>
+    public IReadOnlyDictionary<string, string> Kernels { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Also measure every call, which costs a little time.</summary>
     public bool Timed { get; init; }
 }
@@ -58,7 +61,7 @@ public static class GenerationBenchmark
         var device = options.Device ?? Device.Cpu;
         using var parameters = new ParameterStore(device, model.DeclareParameters(), options.ComputeType, training: false);
         parameters.Initialize(1);
-        using var decoder = new Decoder(model, parameters) { Timed = options.Timed };
+        using var decoder = new Decoder(model, parameters) { Timed = options.Timed, Kernels = options.Kernels };
         var random = new Random(1);
         int[][] prompts = [.. Enumerable.Range(0, options.Batch)
             .Select(_ => Enumerable.Range(0, options.PromptTokens).Select(_ => random.Next(model.VocabularySize)).ToArray())];

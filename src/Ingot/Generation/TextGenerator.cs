@@ -29,10 +29,11 @@ public sealed class TextGenerator : IDisposable
     private readonly SemaphoreSlim _turn = new(1);
     private readonly GenerationConfig? _config;
 
-    private TextGenerator(ModelConfig model, ParameterStore parameters, Tokenizer tokenizer, GenerationConfig? config)
+    private TextGenerator(ModelConfig model, ParameterStore parameters, Tokenizer tokenizer, GenerationConfig? config,
+        IReadOnlyDictionary<string, string>? kernels)
     {
         (Model, _parameters, Tokenizer, _config) = (model, parameters, tokenizer, config);
-        _decoder = new Decoder(model, parameters);
+        _decoder = new Decoder(model, parameters) { Kernels = kernels ?? new Dictionary<string, string>() };
         Options = config?.Options ?? new GenerationOptions();
     }
 
@@ -58,7 +59,9 @@ public sealed class TextGenerator : IDisposable
     /// <param name="computeType">dtype of computations: F32 or Bf16.</param>
     /// <param name="device">Where to compute; the CPU if it is null.</param>
     /// <param name="adapter">Folder of an adapter that is merged into the weights; the model's folder may be that of an adapter itself.</param>
-    public static TextGenerator Load(string folder, DType computeType = DType.F32, Device? device = null, string? adapter = null)
+    /// <param name="kernels">Kernel variants by op or layer/op (<see cref="KernelChoices"/>); the defaults if it is null.</param>
+    public static TextGenerator Load(string folder, DType computeType = DType.F32, Device? device = null, string? adapter = null,
+        IReadOnlyDictionary<string, string>? kernels = null)
     {
         if (adapter is null && AdapterFiles.IsAdapter(folder))
             (folder, adapter) = (AdapterFiles.FindBase(folder), folder);
@@ -74,7 +77,7 @@ public sealed class TextGenerator : IDisposable
                 $"{folder}: the tokenizer has {tokenizer.VocabularySize} tokens, the model only {model.VocabularySize}; they do not belong together");
         }
 
-        return new TextGenerator(model, parameters, tokenizer, config);
+        return new TextGenerator(model, parameters, tokenizer, config, kernels);
     }
 
     /// <summary>

@@ -37,7 +37,7 @@ public sealed record CompileOptions
     /// <summary>Memory for temporaries that another program has, which never runs at the same time; it is used if it is large enough.</summary>
     public DeviceBuffer? Arena { get; init; }
 
-    /// <summary>Kernel variants by op, for example "attention" → "naive"; others take the default.</summary>
+    /// <summary>Kernel variants by op or layer/op (<see cref="KernelChoices"/>); other calls take the default.</summary>
     public IReadOnlyDictionary<string, string> Kernels { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Memory for inputs and outputs that programs share; those for which it gives null get their own.</summary>
@@ -63,7 +63,9 @@ public sealed class CompiledGraph : IDisposable
             foreach (var storage in graph.Calls.SelectMany(c => c.Operands.OfType<Tensor>()).Concat(graph.Inputs.Values)
                          .Select(t => t.Storage).Distinct())
                 _places.Add(storage, PlaceOf(storage, parameters, options));
-            Program = new NativeProgram(device, [.. graph.Calls.Select(c => Convert(c, options))], options.Timed);
+            var choices = new KernelChoices(options.Kernels);
+            choices.Check(device.Kind, [.. graph.Calls.Select(c => (c.Op.Name, c.Label))]);
+            Program = new NativeProgram(device, [.. graph.Calls.Select(c => Convert(c, choices))], options.Timed);
         }
         catch
         {
@@ -74,6 +76,9 @@ public sealed class CompiledGraph : IDisposable
 
     /// <summary>The native program.</summary>
     public NativeProgram Program { get; }
+
+    /// <summary>The calls, in the order of the program's.</summary>
+    public IReadOnlyList<Call> Calls => _graph.Calls;
 
     /// <summary>Where the temporaries lie.</summary>
     public MemoryPlan Plan { get; }
@@ -212,10 +217,10 @@ public sealed class CompiledGraph : IDisposable
         }
     }
 
-    private OpCall Convert(Call call, CompileOptions options) => new(call.Op.Name, [.. call.Operands.Select(Convert)])
+    private OpCall Convert(Call call, KernelChoices choices) => new(call.Op.Name, [.. call.Operands.Select(Convert)])
     {
         Attributes = call.Attributes,
-        Kernel = options.Kernels.GetValueOrDefault(call.Op.Name),
+        Kernel = choices.For(call.Op.Name, call.Label),
         Label = call.Label,
     };
 

@@ -19,7 +19,7 @@ public static class Recipe
     // Environment variables that begin with INGOT_ and are no options.
     private static readonly string[] OtherVariables =
     [
-        "LIBRARY", "KERNEL", "DEBUG", "CACHE", "TEST_DATA", "TEST_DEVICE",
+        "LIBRARY", "KERNEL", "CHECKED", "DEBUG", "CACHE", "TEST_DATA", "TEST_DEVICE",
         "CUDA", "CUDA_MODULE", "CUDA_GRAPH", "CUBLASLT", "MATMUL_SEARCH", "EMULATOR",
     ];
 
@@ -47,6 +47,7 @@ public static class Recipe
                 : null,
             EvalData = Absolute(options.EvalData),
             Tokenizer = options.Tokenizer is "bpe" or "char" ? options.Tokenizer : Absolute(options.Tokenizer),
+            Plugins = [.. options.Plugins.Select(Path.GetFullPath)],
         };
 
         static string? Absolute(string? path) => path is null ? null : Path.GetFullPath(path);
@@ -158,7 +159,10 @@ public static class Recipe
     private static IConfiguration ReadEnvironment(IReadOnlyList<OptionKey> keys)
     {
         IConfiguration all = new ConfigurationBuilder().AddEnvironmentVariables("INGOT_").Build();
-        return new ConfigurationBuilder().AddInMemoryCollection(all.AsEnumerable().Where(pair => IsMeant(pair.Key))).Build();
+        bool takesKernels = OptionKey.Find(keys, nameof(TrainingOptions.Kernels)) is not null;
+        return new ConfigurationBuilder()
+            .AddInMemoryCollection(KernelsOf(takesKernels ? Environment.GetEnvironmentVariable("INGOT_KERNEL") : null))
+            .AddInMemoryCollection(all.AsEnumerable().Where(pair => IsMeant(pair.Key))).Build();
 
         bool IsMeant(string variable)
         {
@@ -170,6 +174,12 @@ public static class Recipe
                     || OptionKey.Find(OptionKey.Of<EvaluationOptions>(), name) is not null);
         }
     }
+
+    // INGOT_KERNEL holds for every program of the process; as an option it also goes before what a recipe says.
+    private static IEnumerable<KeyValuePair<string, string?>> KernelsOf(string? setting) =>
+        (setting ?? "").Split(',').Select(choice => (Text: choice, Sign: choice.LastIndexOf('='))).Where(choice => choice.Sign > 0)
+            .Select(choice => KeyValuePair.Create(
+                $"{nameof(TrainingOptions.Kernels)}:{choice.Text[..choice.Sign]}", (string?)choice.Text[(choice.Sign + 1)..]));
 
     private static byte[] ReadFile(string path)
     {

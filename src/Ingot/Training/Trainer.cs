@@ -92,6 +92,7 @@ public sealed class Trainer : IDisposable
         try
         {
             NativeRuntime.Threads = options.Threads;
+            KernelPlugins.Load(options.Plugins);
             _device = DeviceChoice.Find(options.Device);
             _state = from is null ? new TrainerState() : TrainerState.Read(Path.Combine(from.Path, TrainerState.FileName));
             _secondsBefore = _state.ElapsedSeconds;

@@ -272,8 +272,14 @@ public sealed partial record TrainingOptions
     /// <summary>CPU threads; 0 uses every core.</summary>
     public int Threads { get; init; }
 
-    /// <summary>Kernel to use for an op instead of the default, for example "matmul" to "onednn"; `ingot kernels` lists them.</summary>
+    /// <summary>
+    /// Kernel to use for an op instead of the default, for example "matmul" to "onednn", or in certain layers only, "h.0.attn/attention" to
+    /// "naive"; `ingot kernels` lists them.
+    /// </summary>
     public IReadOnlyDictionary<string, string> Kernels { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Shared libraries of kernels of one's own, which are loaded first.</summary>
+    public IReadOnlyList<string> Plugins { get; init; } = [];
 
     // ---- What is reported and kept ----
 

@@ -24,6 +24,9 @@ public sealed record PlanReport(ModelConfig Model, long Parameters, long Trained
     long OptimizerBytes, long ActivationBytes, long UnsharedActivationBytes, long SnapshotBytes, long TokensPerStep, double FlopsPerStep,
     int Calls)
 {
+    /// <summary>Which kernels compute a micro-batch, most work first; null if this machine does not have the device.</summary>
+    public IReadOnlyList<PlannedKernel>? Kernels { get; init; }
+
     /// <summary>All but that copy: what lies in the memory of the device that trains.</summary>
     public long DeviceBytes => checked(ParameterBytes + GradientBytes + OptimizerBytes + ActivationBytes);
 
@@ -38,9 +41,12 @@ public static class TrainingPlan
     /// Plans the run that <paramref name="options"/> describe. Without data the vocabulary is <see cref="TrainingOptions.VocabSize"/>
     /// or the preset's.
     /// </summary>
-    public static PlanReport Make(TrainingOptions options) =>
-        Make(ModelFactory.Adapt(
+    public static PlanReport Make(TrainingOptions options)
+    {
+        KernelPlugins.Load(options.Plugins);
+        return Make(ModelFactory.Adapt(
             ModelFactory.Create(options, options.VocabSize ?? Presets.Find(options.Model)?.VocabularySize ?? 8192, null), options), options);
+    }
 
     /// <summary>Plans the training of a model.</summary>
     /// <exception cref="InsufficientMemoryException">It takes more than 64 bits can count.</exception>
@@ -134,9 +140,18 @@ public static class TrainingPlan
         var tokens = (long)step.Batch * step.Length * options.GradientAccumulationSteps;
         var report = new PlanReport(model, layout.ParameterCount, layout.TrainedCount, layout.ParameterBytes(step.ComputeType), trained,
             checked(2 * trained), plan.ArenaBytes, plan.UnsharedBytes, checked(saved + (2 * trained)), tokens,
-            model.TrainingFlopsPerToken(step.Length) * tokens, graph.Calls.Count);
+            model.TrainingFlopsPerToken(step.Length) * tokens, graph.Calls.Count)
+        {
+            Kernels = FindDevice(options.Device) is { } device ? KernelPlan.Make(graph, device, options.Kernels) : null,
+        };
         _ = report.TotalBytes; // What cannot be counted is found out here.
         return report;
+    }
+
+    private static Device? FindDevice(string name)
+    {
+        var kind = DeviceChoice.KindOf(name);
+        return Device.All.Any(device => device.Kind == kind) ? DeviceChoice.Find(name) : null;
     }
 
     private static string Gigabytes(long bytes) => $"{bytes / (double)(1L << 30):0.00} GiB";

@@ -65,7 +65,7 @@ public sealed record TrainingStepOptions
     /// <summary>Key of the dropout masks.</summary>
     public long Seed { get; init; }
 
-    /// <summary>Kernel variants by op; others take the default.</summary>
+    /// <summary>Kernel variants by op or layer/op (<see cref="KernelChoices"/>); other calls take the default.</summary>
     public IReadOnlyDictionary<string, string> Kernels { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Joins calls where kernels can do several things at once.</summary>
@@ -133,7 +133,10 @@ public sealed class TrainingStep : IDisposable
                 (_readBack, _done) = (new DeviceBuffer(device, ResultsBytes, pinned: true), new NativeEvent(device));
             _first = Compile(options.Length, options.SourceLength, addToGradients: false);
             _passes.Add((options.Length, options.SourceLength, false), _first);
-            _update = new NativeProgram(device, UpdateCalls(), options.Timed);
+            var choices = new KernelChoices(options.Kernels);
+            var update = UpdateCalls();
+            choices.Check(device.Kind, [.. update.Select(c => (c.Op, c.Label!))]);
+            _update = new NativeProgram(device, [.. update.Select(c => c with { Kernel = choices.For(c.Op, c.Label!) })], options.Timed);
         }
         catch
         {
@@ -159,6 +162,9 @@ public sealed class TrainingStep : IDisposable
 
     /// <summary>The program of the first micro-batch: for timings.</summary>
     public NativeProgram Program => _first.Program;
+
+    /// <summary>The calls of that program, in its order.</summary>
+    internal IReadOnlyList<Call> Calls => _first.Calls;
 
     /// <summary>The program of the update: for timings.</summary>
     public NativeProgram UpdateProgram => _update;

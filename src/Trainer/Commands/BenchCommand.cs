@@ -48,6 +48,8 @@ internal static class BenchCommand
         {
             preset, device, batch, sequence, precision, checkpointing, steps, threads, calls, json,
         };
+        var kernels = new KernelOption();
+        kernels.AddTo(command);
         command.SetAction(result =>
         {
             var options = new StepBenchmarkOptions
@@ -60,6 +62,7 @@ internal static class BenchCommand
                 Precision = result.GetValue(precision) == "bf16" ? Precision.Bf16 : Precision.Fp32,
                 GradientCheckpointing = Enum.Parse<GradientCheckpointing>(result.GetRequiredValue(checkpointing), ignoreCase: true),
                 Timed = result.GetValue(calls),
+                Kernels = kernels.Read(result),
             };
             NativeRuntime.Threads = result.GetValue(threads);
             StepBenchmarkResult figures = StepBenchmark.Run(options);

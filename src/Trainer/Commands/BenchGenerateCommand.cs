@@ -27,6 +27,8 @@ internal static class BenchGenerateCommand
         {
             preset, device, batch, prompt, maxNewTokens, precision, threads, calls, json,
         };
+        var kernels = new KernelOption();
+        kernels.AddTo(command);
         command.SetAction(result =>
         {
             var options = new GenerationBenchmarkOptions
@@ -38,6 +40,7 @@ internal static class BenchGenerateCommand
                 NewTokens = BenchCommand.AtLeastOne(maxNewTokens, result.GetValue(maxNewTokens)),
                 ComputeType = PrecisionOption.Find(result.GetRequiredValue(precision)),
                 Timed = result.GetValue(calls),
+                Kernels = kernels.Read(result),
             };
             NativeRuntime.Threads = result.GetValue(threads);
             GenerationBenchmarkResult figures = GenerationBenchmark.Run(options);

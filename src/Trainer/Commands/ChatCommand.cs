@@ -36,13 +36,15 @@ internal static class ChatCommand
         settings.AddTo(command);
         command.Add(precision);
         command.Add(device);
+        var kernels = new KernelOption();
+        kernels.AddTo(command);
         command.SetAction(result =>
         {
             settings.Apply(new GenerationOptions(), result);
             string folder = ModelFolder.Find(result.GetRequiredValue(model));
             ChatTemplate chat = FindTemplate(folder, result.GetValue(template));
             using TextGenerator generator = TextGenerator.Load(folder, PrecisionOption.Find(result.GetRequiredValue(precision)),
-                DeviceOption.Find(result.GetRequiredValue(device)), AdapterOption.Find(result.GetValue(adapter)));
+                DeviceOption.Find(result.GetRequiredValue(device)), AdapterOption.Find(result.GetValue(adapter)), kernels.Read(result));
             GenerateCommand.WriteWarnings(generator, folder);
             Talk(new ChatSession(generator, chat, settings.Apply(generator.Options, result), result.GetValue(system)));
         });

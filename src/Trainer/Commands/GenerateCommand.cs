@@ -26,6 +26,7 @@ internal static class GenerateCommand
         Option<int> batchSize = NumberOption.Create("batchSize", "Texts that are written side by side.", TextGenerator.DefaultBatchSize);
         Option<string> precision = PrecisionOption.Create();
         Option<string> device = DeviceOption.Create();
+        var kernels = new KernelOption();
         var output = new Option<string?>("--output") { Description = "File for the texts, in place of standard output.", HelpName = "file" };
         var json = new Option<bool>("--json") { Description = "Write a JSON object for each text, one a line." };
         var command = new Command("generate", "Let a trained model continue texts.") { model, adapter, prompt, promptFile };
@@ -35,6 +36,7 @@ internal static class GenerateCommand
             command.Add(option);
         }
 
+        kernels.AddTo(command);
         command.SetAction(result =>
         {
             // What is wrong on the command line comes out before anything is loaded.
@@ -43,7 +45,7 @@ internal static class GenerateCommand
             IReadOnlyList<string> prompts = Prompts(result.GetValue(prompt) ?? [], result.GetValue(promptFile));
             string folder = ModelFolder.Find(result.GetRequiredValue(model));
             using TextGenerator generator = TextGenerator.Load(folder, PrecisionOption.Find(result.GetRequiredValue(precision)),
-                DeviceOption.Find(result.GetRequiredValue(device)), AdapterOption.Find(result.GetValue(adapter)));
+                DeviceOption.Find(result.GetRequiredValue(device)), AdapterOption.Find(result.GetValue(adapter)), kernels.Read(result));
             WriteWarnings(generator, folder);
             GenerationOptions options = settings.Apply(generator.Options, result);
             using var interruption = new Interruption();

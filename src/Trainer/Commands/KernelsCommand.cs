@@ -1,5 +1,7 @@
 using System.CommandLine;
 using Ingot.Bindings;
+using Ingot.Graphs;
+using Ingot.Lab;
 using Ingot.Training;
 
 namespace Ingot.Trainer.Commands;
@@ -10,18 +12,42 @@ internal static class KernelsCommand
     public static Command Create()
     {
         var op = new Argument<string?>("op") { Description = "Only the kernels of this op.", Arity = ArgumentArity.ZeroOrOne };
+        var shape = new Option<string?>("--shape")
+        {
+            Description = "Say which is taken for a call of this op with these sizes and attributes, and why others are not.",
+            HelpName = "B=1,T=64,…",
+        };
+        Option<string> precision = PrecisionOption.Create();
+        Option<string> device = DeviceOption.Create();
+        Option<string[]> plugin = KernelOption.CreatePlugin();
         var json = new Option<bool>("--json") { Description = "Print one JSON array instead of a table." };
-        var command = new Command("kernels", "List the kernels: for each op, the ways to compute it.") { op, json };
-        command.SetAction(result => Run(result.GetValue(op), result.GetValue(json)));
+        var command = new Command("kernels", "List the kernels: for each op, the ways to compute it.") { op, shape, precision, device, plugin, json };
+        command.SetAction(result =>
+        {
+            KernelPlugins.Load(result.GetValue(plugin) ?? []);
+            Kernel[] kernels = Find(result.GetValue(op));
+            if (result.GetValue(shape) is { } text)
+            {
+                ShapeText sizes = ReadShape(result.GetValue(op), text);
+                ListFor(sizes, PrecisionOption.Find(result.GetRequiredValue(precision)), DeviceOption.Find(result.GetRequiredValue(device)), kernels,
+                    result.GetValue(json));
+            }
+            else
+            {
+                List(kernels, result.GetValue(json));
+            }
+        });
         HelpPage.Describe(command, """
             ingot kernels                   all kernels; * marks the one that is taken first
             ingot kernels attention         those of one op
-            ingot train RECIPE --kernels attention=naive     train with another one
+            ingot kernels attention --shape B=1,T=1024,H=12,D=64,causal=1      which is taken, and what others cannot do
+            ingot train RECIPE --kernel attention=naive                        train with another one
+            ingot train RECIPE --kernel h.0.attn/attention=naive               in the first layer only
             """);
         return command;
     }
 
-    private static int Run(string? op, bool json)
+    private static Kernel[] Find(string? op)
     {
         IReadOnlyList<Kernel> all = Kernel.GetAll();
         Kernel[] kernels = [.. all.Where(kernel => op is null || kernel.Op == op)];
@@ -32,6 +58,28 @@ internal static class KernelsCommand
             throw new TrainingOptionsException([$"there is no op \"{op}\": {near}There are {string.Join(", ", ops)}"]);
         }
 
+        return kernels;
+    }
+
+    private static ShapeText ReadShape(string? op, string text)
+    {
+        if (op is null)
+        {
+            throw new TrainingOptionsException(["--shape belongs to one op: name it, as in `ingot kernels attention --shape B=1,T=1024,H=12,D=64`"]);
+        }
+
+        try
+        {
+            return ShapeText.Parse(OpSignature.Find(op), text);
+        }
+        catch (ArgumentException e)
+        {
+            throw new TrainingOptionsException([$"--shape: {e.Message}"]);
+        }
+    }
+
+    private static void List(Kernel[] kernels, bool json)
+    {
         // Of an op's kernels on a kind of device the first is the default: the list is ordered by priority.
         HashSet<Kernel> defaults = [.. kernels.DistinctBy(kernel => (kernel.Op, kernel.DeviceKind))];
         if (json)
@@ -42,8 +90,49 @@ internal static class KernelsCommand
         {
             WriteTable(kernels, defaults);
         }
+    }
 
-        return ExitCodes.Success;
+    // The kernels of a device for one call: the first that supports it is taken.
+    private static void ListFor(ShapeText sizes, DType type, Device device, Kernel[] kernels, bool json)
+    {
+        IReadOnlyList<KernelSupport> answers = KernelSupport.Of(device, sizes.Shapes(type));
+        KernelSupport? taken = answers.FirstOrDefault(answer => answer.IsSupported);
+        if (json)
+        {
+            Text.WriteJson(writer =>
+            {
+                writer.WriteStartArray();
+                foreach (KernelSupport answer in answers)
+                {
+                    writer.WriteStartObject();
+                    writer.WriteString("op", sizes.Signature.Op.Name);
+                    writer.WriteString("variant", answer.Kernel);
+                    writer.WriteBoolean("supported", answer.IsSupported);
+                    writer.WriteBoolean("default", answer == taken);
+                    writer.WriteString("reason", answer.Reason);
+                    writer.WriteNumber("flops", answer.Flops);
+                    writer.WriteNumber("bytes", answer.Bytes);
+                    writer.WriteNumber("workspaceBytes", answer.WorkspaceBytes);
+                    writer.WriteEndObject();
+                }
+
+                writer.WriteEndArray();
+            });
+            return;
+        }
+
+        Console.WriteLine($"{sizes.Signature.Op.Name} {sizes} {(type == DType.Bf16 ? "bf16" : "fp32")} on {device}");
+        foreach (KernelSupport answer in answers)
+        {
+            string what = answer.IsSupported ? kernels.First(kernel => kernel.Variant == answer.Kernel && kernel.DeviceKind == device.Kind).Description
+                : $"not for this call: {answer.Reason}";
+            Console.WriteLine($"{(answer == taken ? "*" : answer.IsSupported ? " " : "-")} {answer.Kernel,-10}  {what}");
+        }
+
+        if (taken is null)
+        {
+            Console.WriteLine("No kernel computes this call.");
+        }
     }
 
     private static void WriteTable(Kernel[] kernels, HashSet<Kernel> defaults)
@@ -60,7 +149,7 @@ internal static class KernelsCommand
         }
 
         Console.WriteLine();
-        Console.WriteLine("* is taken first, if it supports the call. Others: --kernels op=variant, the recipe's kernels, or INGOT_KERNEL=op=variant,…");
+        Console.WriteLine("* is taken first, if it supports the call. Others: --kernel op=variant, the recipe's kernels, or INGOT_KERNEL=op=variant,…");
     }
 
     private static void WriteJson(Kernel[] kernels, HashSet<Kernel> defaults) => Text.WriteJson(writer =>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Ingot.Bindings;
+using Ingot.Graphs;
 using Ingot.Training;
 
 namespace Ingot.Trainer.Commands;
@@ -52,6 +53,15 @@ internal static class PlanCommand
         {
             Console.WriteLine($"  on the GPU {Text.Bytes(plan.DeviceBytes),12}   (all but the checkpoint's copy, which the host keeps)");
         }
+
+        if (plan.Kernels is { } kernels)
+        {
+            Console.WriteLine("kernels");
+            foreach (PlannedKernel kernel in kernels)
+            {
+                Console.WriteLine($"  {$"{kernel.Op}={kernel.Kernel}",-32}{kernel.Calls,6:N0} calls {kernel.Flops / 1e9,12:N2} GFLOP {kernel.Bytes / 1e6,12:N1} MB");
+            }
+        }
     }
 
     private static void WriteJson(PlanReport plan) => Text.WriteJson(writer =>
@@ -70,6 +80,23 @@ internal static class PlanCommand
         writer.WriteNumber("snapshotBytes", plan.SnapshotBytes);
         writer.WriteNumber("deviceBytes", plan.DeviceBytes);
         writer.WriteNumber("totalBytes", plan.TotalBytes);
+        if (plan.Kernels is { } kernels)
+        {
+            writer.WriteStartArray("kernels");
+            foreach (PlannedKernel kernel in kernels)
+            {
+                writer.WriteStartObject();
+                writer.WriteString("op", kernel.Op);
+                writer.WriteString("kernel", kernel.Kernel);
+                writer.WriteNumber("calls", kernel.Calls);
+                writer.WriteNumber("flops", kernel.Flops);
+                writer.WriteNumber("bytes", kernel.Bytes);
+                writer.WriteEndObject();
+            }
+
+            writer.WriteEndArray();
+        }
+
         writer.WriteEndObject();
     });
 }

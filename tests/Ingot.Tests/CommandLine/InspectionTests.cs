@@ -94,4 +94,55 @@ public sealed class InspectionTests
         Assert.That(result.ExitCode, Is.Zero, result.Error);
         Assert.That(result.Output, Does.Contain("124,439,808").And.Contain("GiB"));
     }
+
+    [Test]
+    public void KernelsForAShapeSaysWhichIsTakenAndWhyOthersAreNot()
+    {
+        IngotProcess.Result result = IngotProcess.Run("kernels attention --device cpu --shape B=1,T=64,H=4,D=32,causal=1 --json");
+        Assert.That(result.ExitCode, Is.Zero, result.Error);
+        using JsonDocument json = JsonDocument.Parse(result.Output);
+        JsonElement decode = json.RootElement.EnumerateArray().Single(kernel => kernel.GetProperty("variant").GetString() == "decode");
+        Assert.That(decode.GetProperty("reason").GetString(), Does.Contain("64 queries"));
+        JsonElement taken = json.RootElement.EnumerateArray().Single(kernel => kernel.GetProperty("default").GetBoolean());
+        Assert.That(taken.GetProperty("variant").GetString(), Is.EqualTo("fused"));
+        // Two matmuls of the pairs that see each other, at two FLOPs for each product.
+        Assert.That(taken.GetProperty("flops").GetDouble(), Is.EqualTo(4.0 * 4 * 32 * (64 * 65 / 2)).Within(25).Percent);
+    }
+
+    [TestCase("kernels attention --shape B=1,T=x", "--shape: T=x in \"B=1,T=x\": a size is a whole number")]
+    [TestCase("kernels attention --shape B=1,T=2", "lacks H: attention takes q[B,T,H,D]:T")]
+    [TestCase("kernels attention --shape Q=1", "attention has no dimension and no attribute \"Q\": its dimensions are B, T, H, D, S, KV")]
+    [TestCase("kernels --shape B=1", "--shape belongs to one op")]
+    public void AShapeThatIsNoneIsAnError(string arguments, string message)
+    {
+        IngotProcess.Result result = IngotProcess.Run(arguments);
+        Assert.That(result.ExitCode, Is.EqualTo(2));
+        Assert.That(result.Error, Does.Contain(message));
+    }
+
+    [Test]
+    public void PlanShowsAndChecksTheKernelsOfLayers()
+    {
+        const string Small = "plan --device cpu --model gpt2 --numHiddenLayers 3 --numAttentionHeads 2 --hiddenSize 16 --sequenceLength 32 "
+            + "--vocabSize 300 --json ";
+        using JsonDocument json = JsonDocument.Parse(IngotProcess.Run(Small + "--kernel h.1.attn/attention=naive").Output);
+        var calls = json.RootElement.GetProperty("kernels").EnumerateArray().Where(kernel => kernel.GetProperty("op").GetString() == "attention")
+            .ToDictionary(kernel => kernel.GetProperty("kernel").GetString()!, kernel => kernel.GetProperty("calls").GetInt32());
+        Assert.That(calls, Is.EquivalentTo(new Dictionary<string, int> { ["naive"] = 1, ["fused"] = 2 }));
+
+        Assert.That(IngotProcess.Run(Small + "--kernel h.3.attn/attention=naive").Error, Does.Contain("no call of attention is in a layer \"h.3.attn\""));
+        IngotProcess.Result result = IngotProcess.Run(Small + "--kernel attention=decode");
+        Assert.That(result.ExitCode, Is.EqualTo(1));
+        Assert.That(result.Error, Does.Contain("attention of 'transformer.h.0.attn': kernel attention=decode does not support this call: "
+            + "32 queries, but it takes at most 4; supporting it: fused, naive"));
+
+        // The environment goes before the recipe, the command line before both.
+        string recipe = Path.Combine(TestContext.CurrentContext.WorkDirectory, "kernels-of-layers.json");
+        File.WriteAllText(recipe, """{ "kernels": { "attention": "naive" } }""");
+        string output = IngotProcess.Run($"{Small} {recipe}", null, ("INGOT_KERNEL", "attention=decode")).Error;
+        Assert.That(output, Does.Contain("attention=decode does not support"));
+        IngotProcess.Result both = IngotProcess.Run($"{Small} {recipe} --kernel attention=fused", null, ("INGOT_KERNEL", "attention=decode"));
+        Assert.That(both.ExitCode, Is.Zero, both.Error);
+        File.Delete(recipe);
+    }
 }

@@ -1,9 +1,9 @@
 using System.Text.RegularExpressions;
 
-namespace Ingot.Training;
+namespace Ingot;
 
 /// <summary>
-/// A pattern of parameter names. It is a part of a name between dots, or several in a row, in which * stands for any characters and
+/// A pattern of names of parameters or layers. It is a part of a name between dots, or several in a row, in which * stands for any characters and
 /// ? for one: "wte", "h.0", "ln_*", "h.?.attn". Between slashes it is a regular expression that is looked for anywhere in the name:
 /// "/h\.[0-5]\./". Case does not count.
 /// </summary>
@@ -43,7 +43,7 @@ public sealed class NamePattern
         }
     }
 
-    /// <summary>Whether it matches a parameter's name.</summary>
+    /// <summary>Whether it matches a name.</summary>
     public bool Matches(string name) => _regex.IsMatch(name);
 
     /// <inheritdoc/>
