@@ -312,6 +312,7 @@ public sealed class Decoder : IDisposable
         {
             Timed = Timed,
             Kernels = Kernels,
+            IsPart = EncoderDecoder is not null,
             Bind = storage => storage == output ? LogitsFrom(firstRow)
                 : storage.Name.StartsWith("cache.", StringComparison.Ordinal) ? _cache.PlaceOf(storage, rows, firstRow)
                 : PlaceOfSource(storage, rows, firstRow),
@@ -325,6 +326,8 @@ public sealed class Decoder : IDisposable
         return CompiledGraph.Compile(graph, _parameters, new CompileOptions
         {
             Timed = Timed,
+            Kernels = Kernels,
+            IsPart = EncoderDecoder is not null,
             Bind = storage => PlaceOfSource(storage, 1, PromptRow),
         });
     }
@@ -341,6 +344,7 @@ public sealed class Decoder : IDisposable
         {
             Timed = Timed,
             Kernels = Kernels,
+            IsPart = EncoderDecoder is not null,
             Bind = storage => storage == logits.Storage ? LogitsFrom(0) : null,
         });
     }

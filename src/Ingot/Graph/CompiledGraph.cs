@@ -40,6 +40,9 @@ public sealed record CompileOptions
     /// <summary>Kernel variants by op or layer/op (<see cref="KernelChoices"/>); other calls take the default.</summary>
     public IReadOnlyDictionary<string, string> Kernels { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Whether the graph is a part of a model, so that choices of kernels may name layers of other parts.</summary>
+    public bool IsPart { get; init; }
+
     /// <summary>Memory for inputs and outputs that programs share; those for which it gives null get their own.</summary>
     public Func<Storage, Place?> Bind { get; init; } = _ => null;
 }
@@ -64,7 +67,7 @@ public sealed class CompiledGraph : IDisposable
                          .Select(t => t.Storage).Distinct())
                 _places.Add(storage, PlaceOf(storage, parameters, options));
             var choices = new KernelChoices(options.Kernels);
-            choices.Check(device.Kind, [.. graph.Calls.Select(c => (c.Op.Name, c.Label))]);
+            choices.Check(device.Kind, options.IsPart ? [] : [.. graph.Calls.Select(c => (c.Op.Name, c.Label))]);
             Program = new NativeProgram(device, [.. graph.Calls.Select(c => Convert(c, choices))], options.Timed);
         }
         catch
