@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace Ingot.Tokenizers.Files;
@@ -30,6 +31,20 @@ internal sealed class TokenizerConfig
 
     /// <summary>Tokens of added_tokens_decoder, where tokenizers without a tokenizer.json have them.</summary>
     public IReadOnlyList<AddedToken> AddedTokens { get; private set; } = [];
+
+    /// <summary>Special tokens without a role.</summary>
+    public IEnumerable<AddedToken> AdditionalTokens => _special.Where(named => named.Role is null).Select(named => named.Token);
+
+    /// <summary>A setting that is true or false; null if it is neither.</summary>
+    public bool? Flag(string name) => Setting(name) switch { "true" => true, "false" => false, _ => null };
+
+    /// <summary>A setting that is a whole number from 0 to 100,000; null if it is none.</summary>
+    public int? Count(string name) =>
+        int.TryParse(Setting(name), NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count <= 100_000 ? count : null;
+
+    /// <summary>A setting that is a string; null if it is none.</summary>
+    public string? Text(string name) =>
+        Setting(name) is ['"', ..] json ? JsonSerializer.Deserialize<string>(json) : null;
 
     /// <summary>Reads what is there of the two files.</summary>
     /// <exception cref="InvalidDataException">A file is damaged; the message names it.</exception>
@@ -124,6 +139,8 @@ internal sealed class TokenizerConfig
 
         json.WriteEndObject();
     }
+
+    private string? Setting(string name) => Settings.FirstOrDefault(setting => setting.Name == name).Json;
 
     private void ReadSpecialTokens(string file, JsonPart root)
     {

@@ -15,6 +15,10 @@ internal static class TokenizerFolder
     private const string MergesTxt = "merges.txt";
     private const string VocabTxt = "vocab.txt";
 
+    // SentencePiece's, and Llama 3's, which is tiktoken's.
+    private static readonly string[] PieceModels = ["tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model"];
+
+
     /// <inheritdoc cref="Tokenizer.Load"/>
     public static Tokenizer Load(string folder)
     {
@@ -40,8 +44,22 @@ internal static class TokenizerFolder
             return Made(pieces, () => VocabularyFiles.ReadVocabTxt(pieces, config));
         }
 
+        if (PieceModels.Select(Find).FirstOrDefault(path => path is not null) is { } model)
+        {
+            return Made(model, () =>
+                TiktokenFile.IsOne(model) ? TiktokenFile.Read(model, config)
+                    : config.Class == "M2M100Tokenizer" && Find(VocabJson) is { } ids ? SentencePieceFile.ReadM2M100(model, ids, config)
+                    : SentencePieceFile.Read(model, config));
+        }
+
+        if (Directory.GetFiles(folder, "*.tiktoken") is [var ranks])
+        {
+            return Made(ranks, () => TiktokenFile.Read(ranks, config));
+        }
+
         throw new FileNotFoundException(
-            $"{folder}: no tokenizer here. Looked for {PipelineJson}, for {VocabJson} with {MergesTxt}, and for {VocabTxt}.",
+            $"{folder}: no tokenizer here. Looked for {PipelineJson}, for {VocabJson} with {MergesTxt}, for {VocabTxt}, for " +
+            $"{string.Join(", ", PieceModels)}, and for one file .tiktoken.",
             Path.Combine(folder, PipelineJson));
 
         string? Find(string name) => Path.Combine(folder, name) is var path && File.Exists(path) ? path : null;

@@ -16,10 +16,6 @@ internal static class VocabularyFiles
 {
     private const long LargestFile = 1L << 30;
 
-    // (Qwen team 2023.)
-    private const string QwenWords =
-        @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-
     /// <summary>Reads vocab.json and merges.txt.</summary>
     public static TokenizerParts ReadVocabAndMerges(string vocabPath, string mergesPath, TokenizerConfig config)
     {
@@ -57,7 +53,7 @@ internal static class VocabularyFiles
                     Normalizer = new UnicodeForm(NormalizationForm.FormC),
                     PreTokenizer = new PreTokenizerSequence(
                     [
-                        new Split(TextPattern.OfRegex(QwenWords), SplitBehavior.Isolated, invert: false),
+                        new Split(TextPattern.OfRegex(WordPatterns.Qwen), SplitBehavior.Isolated, invert: false),
                         new ByteLevel(addPrefixSpace: false, trimOffsets: false, useRegex: false),
                     ]),
                 },
@@ -86,11 +82,12 @@ internal static class VocabularyFiles
             throw new InvalidDataException($"{path}: the vocabulary lacks [UNK], [CLS] or [SEP], which BERT's tokenizer needs.");
         }
 
-        var lowercase = Setting("do_lower_case") ?? true;
+        var lowercase = config.Flag("do_lower_case") ?? true;
         return WithRoles(
             new TokenizerParts
             {
-                Normalizer = new BertNormalizer(true, Setting("tokenize_chinese_chars") ?? true, Setting("strip_accents"), lowercase),
+                Normalizer = new BertNormalizer(
+                    true, config.Flag("tokenize_chinese_chars") ?? true, config.Flag("strip_accents"), lowercase),
                 PreTokenizer = new BertPreTokenizer(),
                 Model = new WordPieceModel(vocabulary),
                 PostProcessor = new BertProcessing(new ClsAndSep(Token("[SEP]"), Token("[CLS]"))),
@@ -101,9 +98,6 @@ internal static class VocabularyFiles
             roles);
 
         (string, int) Token(string token) => (token, vocabulary.Find(token));
-
-        bool? Setting(string name) =>
-            config.Settings.FirstOrDefault(setting => setting.Name == name).Json switch { "true" => true, "false" => false, _ => null };
     }
 
     /// <summary>Writes merges.txt.</summary>

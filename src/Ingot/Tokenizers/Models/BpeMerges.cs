@@ -14,9 +14,12 @@ internal sealed class BpeMerges
         _byPair = new Dictionary<ulong, Merge>(merges.Count);
         for (var rank = 0; rank < merges.Count; rank++)
         {
-            _byPair[Key(merges[rank].Left, merges[rank].Right)] = new Merge(rank, merges[rank].Result);
+            Set(merges[rank], rank);
         }
     }
+
+    /// <summary>Gives a merge a rank; while merges are found out, and no other thread looks.</summary>
+    public void Set(BpeMerge merge, int rank) => _byPair[Key(merge.Left, merge.Right)] = new Merge(rank, merge.Result);
 
     /// <summary>The merge of two neighbours, if there is one.</summary>
     public bool TryGet(int left, int right, out int rank, out int result)

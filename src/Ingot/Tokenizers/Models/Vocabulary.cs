@@ -35,6 +35,10 @@ internal sealed class Vocabulary
     /// <summary>Takes distinct tokens as the ids 0, 1, 2 …</summary>
     public static Vocabulary Of(IReadOnlyList<string> tokens) => new([.. tokens], [.. Enumerable.Range(0, tokens.Count)]);
 
+    /// <summary>Takes distinct tokens with distinct ids, in ascending order of the ids.</summary>
+    public static Vocabulary Of(IReadOnlyCollection<(string Token, int Id)> tokens) =>
+        new([.. tokens.Select(token => token.Token)], [.. tokens.Select(token => token.Id)]);
+
     /// <summary>Reads an object of tokens and ids.</summary>
     public static Vocabulary Read(JsonPart json)
     {

@@ -11,6 +11,9 @@ internal sealed class Split(TextPattern pattern, SplitBehavior behavior, bool in
 {
     public override string Type => "Split";
 
+    public override bool GoesByChunks =>
+        pattern.IsRegex && behavior == SplitBehavior.Isolated && !invert && WordPatterns.GoByChunks(pattern.Source);
+
     public TextPattern Pattern => pattern;
 
     public SplitBehavior Behavior => behavior;
