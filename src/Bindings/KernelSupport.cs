@@ -21,6 +21,17 @@ public sealed record KernelSupport(string Kernel, bool IsSupported, string Reaso
             .Where(i => kernels[i].Op == call.Op && kernels[i].DeviceKind == device.Kind).Select(i => Ask(device, call, i))];
     }
 
+    /// <summary>Asks one kernel of the call's op.</summary>
+    /// <exception cref="IngotException">The call does not fit its op, there is no such kernel, or it throws.</exception>
+    public static KernelSupport Of(Device device, OpCall call, string variant)
+    {
+        IReadOnlyList<Kernel> kernels = Bindings.Kernel.GetAll();
+        int index = Enumerable.Range(0, kernels.Count)
+            .FirstOrDefault(i => kernels[i].Op == call.Op && kernels[i].DeviceKind == device.Kind && kernels[i].Variant == variant, -1);
+        return index >= 0 ? Ask(device, call, index)
+            : throw new IngotException(Status.ErrorNotFound, $"{call.Op} has no kernel {variant} for {device}");
+    }
+
     /// <summary>The kernel that a program would take for the call: the one that it names, or that INGOT_KERNEL names, or the best.</summary>
     /// <exception cref="IngotException">The call does not fit its op, or no kernel or not the one that was named supports it.</exception>
     public static KernelSupport Chosen(Device device, OpCall call) => Ask(device, call, -1);

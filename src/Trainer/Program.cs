@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Ingot.Bindings;
+using Ingot.Graphs;
 using Ingot.Trainer.Commands;
 using Ingot.Training;
 
@@ -18,6 +19,7 @@ internal static class Program
             return ReportUsage(result);
         }
 
+        KernelPlugins.Guard = PluginProbe.Try;
         try
         {
             return result.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });

@@ -7,6 +7,12 @@ public static class KernelPlugins
 {
     private static readonly HashSet<string> Loaded = [];
 
+    /// <summary>
+    /// What is done with a plug-in's path before it is loaded; throws if it must not be. Whoever can start a process of its own may try there
+    /// whether the plug-in keeps the rules.
+    /// </summary>
+    public static Action<string>? Guard { get; set; }
+
     /// <summary>Loads those that this process has not loaded yet; they stay loaded.</summary>
     /// <param name="paths">The libraries' files.</param>
     /// <exception cref="IngotException">
@@ -20,6 +26,7 @@ public static class KernelPlugins
             {
                 if (Loaded.Contains(path))
                     continue;
+                Guard?.Invoke(path);
                 NativeRuntime.LoadPlugin(path);
                 Loaded.Add(path);
             }

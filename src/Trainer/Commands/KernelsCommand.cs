@@ -21,7 +21,10 @@ internal static class KernelsCommand
         Option<string> device = DeviceOption.Create();
         Option<string[]> plugin = KernelOption.CreatePlugin();
         var json = new Option<bool>("--json") { Description = "Print one JSON array instead of a table." };
-        var command = new Command("kernels", "List the kernels: for each op, the ways to compute it.") { op, shape, precision, device, plugin, json };
+        var command = new Command("kernels", "List the kernels: for each op, the ways to compute it.")
+        {
+            op, shape, precision, device, plugin, json, KernelsCheckCommand.Create(), KernelsNewCommand.Create(), PluginProbe.CreateCommand(),
+        };
         command.SetAction(result =>
         {
             KernelPlugins.Load(result.GetValue(plugin) ?? []);
@@ -43,6 +46,8 @@ internal static class KernelsCommand
             ingot kernels attention --shape B=1,T=1024,H=12,D=64,causal=1      which is taken, and what others cannot do
             ingot train RECIPE --kernel attention=naive                        train with another one
             ingot train RECIPE --kernel h.0.attn/attention=naive               in the first layer only
+            ingot kernels check attention                                      are they right?
+            ingot kernels new mine --op attention                              begin one of your own
             """);
         return command;
     }
