@@ -28,7 +28,8 @@ public sealed class ByteLevelBpeTokenizer : PipelineTokenizer
     private readonly int[] _idOfByte;
     private readonly ByteStringMap? _wholeWords;
     private readonly int[] _wholeWordIds = [];
-    private readonly ConcurrentBag<BpeWordEncoder> _encoders = [];
+    private readonly bool _goesByChunks; // With a regular expression that may look at every chunk by itself.
+    private readonly ConcurrentBag<Encoder> _encoders = [];
 
     /// <summary>Makes a tokenizer of parts that it fits.</summary>
     /// <exception cref="InvalidDataException">The parts do not fit together.</exception>
@@ -38,6 +39,7 @@ public sealed class ByteLevelBpeTokenizer : PipelineTokenizer
         _model = (BpeModel)parts.Model;
         CutsIntoWords(parts.PreTokenizer, out _words);
         _composes = parts.Normalizer is UnicodeForm;
+        _goesByChunks = _words is not null && parts.PreTokenizer!.GoesByChunks;
         _added = new SpecialTokens(parts.AddedTokens.Select(token => KeyValuePair.Create(token.Id, token.Content)));
 
         // Tokens that are normalized are looked for after the others; where nothing is normalized, that matters only if there are both.
@@ -118,7 +120,7 @@ public sealed class ByteLevelBpeTokenizer : PipelineTokenizer
         ArgumentNullException.ThrowIfNull(ids);
         if (!_encoders.TryTake(out var encoder))
         {
-            encoder = new BpeWordEncoder(_idOfByte, _model.Table, _wholeWords, _wholeWordIds);
+            encoder = new Encoder(this);
         }
 
         var first = ids.Count;
@@ -171,7 +173,30 @@ public sealed class ByteLevelBpeTokenizer : PipelineTokenizer
         return regex is not null || preTokenizer is ByteLevel { UseRegex: true, AddPrefixSpace: false };
     }
 
-    private void EncodeOrdinary(BpeWordEncoder encoder, ReadOnlySpan<byte> utf8, List<int> ids)
+    private void EncodeOrdinary(Encoder encoder, ReadOnlySpan<byte> utf8, List<int> ids)
+    {
+        if (!_goesByChunks)
+        {
+            EncodeWhole(encoder.Words, utf8, ids);
+            return;
+        }
+
+        for (int start = 0, end; start < utf8.Length; start = end)
+        {
+            end = SpacedChunks.Next(utf8, start);
+            var chunk = utf8[start..end];
+            if (chunk.Length > Remembered<int>.Longest)
+            {
+                EncodeWhole(encoder.Words, chunk, ids);
+            }
+            else
+            {
+                ids.AddRange(encoder.Chunks.TryGet(chunk, out var known) ? known : encoder.Chunks.Add(chunk, encoder.Append));
+            }
+        }
+    }
+
+    private void EncodeWhole(BpeWordEncoder encoder, ReadOnlySpan<byte> utf8, List<int> ids)
     {
         if (_composes && utf8.ContainsAnyExceptInRange<byte>(0, 0x7F))
         {
@@ -206,5 +231,23 @@ public sealed class ByteLevelBpeTokenizer : PipelineTokenizer
                 encoder.Encode(word, ids);
             }
         }
+    }
+
+    // What one thread remembers.
+    private sealed class Encoder
+    {
+        private const int RememberedBytes = 4 << 20;
+
+        public Encoder(ByteLevelBpeTokenizer tokenizer)
+        {
+            Words = new BpeWordEncoder(tokenizer._idOfByte, tokenizer._model.Table, tokenizer._wholeWords, tokenizer._wholeWordIds);
+            Append = (chunk, ids) => tokenizer.EncodeWhole(Words, chunk, ids);
+        }
+
+        public BpeWordEncoder Words { get; }
+
+        public Remembered<int> Chunks { get; } = new(RememberedBytes);
+
+        public Remembered<int>.Appender Append { get; }
     }
 }

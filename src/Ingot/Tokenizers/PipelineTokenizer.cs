@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
 using Ingot.Tokenizers.Decoders;
@@ -21,6 +22,9 @@ public class PipelineTokenizer : Tokenizer
     private readonly HashSet<int> _special;
     private readonly Lazy<string> _fingerprint;
     private readonly Lazy<byte[][]?> _bytes;
+    private readonly SpecialTokens? _verbatim; // Null where text does not go by chunks.
+    private readonly bool[] _isPlain = [];
+    private readonly ConcurrentBag<ChunkEncoder> _chunkEncoders = [];
 
     /// <exception cref="InvalidDataException">The parts do not fit together.</exception>
     internal PipelineTokenizer(TokenizerParts parts)
@@ -32,6 +36,17 @@ public class PipelineTokenizer : Tokenizer
         _search = new AddedTokenSearch(parts.AddedTokens, parts.Normalizer);
         _fingerprint = new Lazy<string>(() => Convert.ToHexStringLower(SHA256.HashData(TokenizerJson.IdsPart(parts))));
         _bytes = new Lazy<byte[][]?>(MakeBytes);
+        if (parts.PreTokenizer?.GoesByChunks == true && parts.Normalizer?.GoesByChunks != false
+            && parts.AddedTokens.All(token => !token.Normalized && token.Content.Length > 0))
+        {
+            _verbatim = new SpecialTokens(parts.AddedTokens.Select(token => KeyValuePair.Create(token.Id, token.Content)));
+            _isPlain = new bool[_tokens.Length];
+            foreach (var token in parts.AddedTokens)
+            {
+                _isPlain[token.Id] = token is { SingleWord: false, LStrip: false, RStrip: false };
+            }
+        }
+
         foreach (var (token, id) in parts.PostProcessor?.SpecialTokens ?? [])
         {
             if (TokenToId(token) != id)
@@ -78,6 +93,23 @@ public class PipelineTokenizer : Tokenizer
     public override void EncodeUtf8(ReadOnlySpan<byte> utf8, List<int> ids)
     {
         ArgumentNullException.ThrowIfNull(ids);
+        if (GoesByChunks(utf8))
+        {
+            EncodeByChunks(utf8, (_, tokens, id) =>
+            {
+                foreach (var token in tokens)
+                {
+                    ids.Add(token.Id);
+                }
+
+                if (id >= 0)
+                {
+                    ids.Add(id);
+                }
+            });
+            return;
+        }
+
         var words = new List<AlignedText>();
         var tokens = new List<WordToken>();
         foreach (var piece in _search.Cut(AlignedText.Of(Encoding.UTF8.GetString(utf8))))
@@ -93,8 +125,11 @@ public class PipelineTokenizer : Tokenizer
             foreach (var word in words)
             {
                 tokens.Clear();
-                Tokenize(word, tokens, out _);
-                ids.AddRange(tokens.Select(token => token.Id));
+                Parts.Model.Tokenize(word.ToUtf8(), tokens);
+                foreach (var token in tokens)
+                {
+                    ids.Add(token.Id);
+                }
             }
         }
     }
@@ -252,12 +287,125 @@ public class PipelineTokenizer : Tokenizer
     /// </remarks>
     public override void Save(string folder) => TokenizerFolder.Save(Parts, folder);
 
+    // Takes the tokens of a chunk, or an added token, which stands for itself.
+    private delegate void ChunkTaker(ReadOnlySpan<byte> utf8, ReadOnlySpan<ChunkToken> tokens, int addedId);
+
+    // Whether a text may be encoded chunk by chunk. Added tokens that take white space along, or depend on what is around them, need the
+    // whole.
+    private bool GoesByChunks(ReadOnlySpan<byte> utf8)
+    {
+        if (_verbatim is null)
+        {
+            return false;
+        }
+
+        while (_verbatim.Find(utf8, out var at, out var length, out var id))
+        {
+            if (!_isPlain[id])
+            {
+                return false;
+            }
+
+            utf8 = utf8[(at + length)..];
+        }
+
+        return true;
+    }
+
+    private void EncodeByChunks(ReadOnlySpan<byte> utf8, ChunkTaker take)
+    {
+        if (!_chunkEncoders.TryTake(out var encoder))
+        {
+            encoder = new ChunkEncoder(EncodeChunk);
+        }
+
+        while (_verbatim!.Find(utf8, out var at, out var length, out var id))
+        {
+            Ordinary(utf8[..at]);
+            take(utf8.Slice(at, length), [], id);
+            utf8 = utf8[(at + length)..];
+        }
+
+        Ordinary(utf8);
+        _chunkEncoders.Add(encoder);
+
+        void Ordinary(ReadOnlySpan<byte> text)
+        {
+            for (int start = 0, end; start < text.Length; start = end)
+            {
+                end = SpacedChunks.Next(text, start);
+                take(text[start..end], encoder.Encode(text[start..end]), -1);
+            }
+        }
+    }
+
+    private void EncodeChunk(AlignedText chunk, List<ChunkToken> result)
+    {
+        var text = Parts.Normalizer?.Apply(chunk) ?? chunk;
+        var words = new List<AlignedText>();
+        if (text.Length > 0)
+        {
+            CutIntoWords(text, words);
+        }
+
+        var tokens = new List<WordToken>();
+        foreach (var (number, word) in words.Index())
+        {
+            tokens.Clear();
+            AddTokens(word, number, tokens, result);
+        }
+    }
+
+    // Bytes become places in the word, those become places in the text.
+    private void AddTokens(AlignedText word, int number, List<WordToken> tokens, List<ChunkToken> result)
+    {
+        var utf8 = word.ToUtf8();
+        Parts.Model.Tokenize(utf8, tokens);
+        var characterOf = new int[utf8.Length];
+        for (int i = 0, character = -1; i < utf8.Length; i++)
+        {
+            characterOf[i] = (utf8[i] & 0xC0) == 0x80 ? character : ++character;
+        }
+
+        foreach (var token in tokens)
+        {
+            var (start, end) = word.OriginalRange(characterOf[token.Start], characterOf[token.End - 1] + 1);
+            result.Add(new ChunkToken(token.Id, start, end, number));
+        }
+    }
+
     // The tokens of a text with their places, before truncation and special tokens.
     private EncodedToken[] Tokenize(string text, int sequence)
     {
         var result = new List<EncodedToken>();
+        var utf8Text = Encoding.UTF8.GetBytes(text);
+        if (GoesByChunks(utf8Text))
+        {
+            var (place, firstWord) = (0, 0);
+            EncodeByChunks(utf8Text, (utf8, tokens, id) =>
+            {
+                foreach (var token in tokens)
+                {
+                    result.Add(new EncodedToken(
+                        token.Id, _tokens[token.Id], place + token.Start, place + token.End, sequence, firstWord + token.Word, sequence));
+                }
+
+                var length = CodePoints.CountUtf8(utf8);
+                if (id >= 0)
+                {
+                    result.Add(new EncodedToken(id, _tokens[id], place, place + length, sequence, firstWord, sequence));
+                }
+
+                // A word without tokens would still be one, but every word has some.
+                firstWord += id >= 0 ? 1 : tokens.Length > 0 ? tokens[^1].Word + 1 : 0;
+                place += length;
+            });
+            return [.. result];
+        }
+
         var words = new List<AlignedText>();
         var tokens = new List<WordToken>();
+        var found = new List<ChunkToken>();
         var word = 0;
         foreach (var piece in _search.Cut(AlignedText.Of(text)))
         {
@@ -273,28 +421,16 @@ public class PipelineTokenizer : Tokenizer
             foreach (var cut in words)
             {
                 tokens.Clear();
-                Tokenize(cut, tokens, out var utf8);
-                AddTokens(cut, utf8, word++);
+                found.Clear();
+                AddTokens(cut, word++, tokens, found);
+                foreach (var token in found)
+                {
+                    result.Add(new EncodedToken(token.Id, _tokens[token.Id], token.Start, token.End, sequence, token.Word, sequence));
+                }
             }
         }
 
         return [.. result];
-
-        // Bytes become places in the word, those become places in the text.
-        void AddTokens(AlignedText cut, byte[] utf8, int number)
-        {
-            var characterOf = new int[utf8.Length];
-            for (int i = 0, character = -1; i < utf8.Length; i++)
-            {
-                characterOf[i] = (utf8[i] & 0xC0) == 0x80 ? character : ++character;
-            }
-
-            foreach (var token in tokens)
-            {
-                var (start, end) = cut.OriginalRange(characterOf[token.Start], characterOf[token.End - 1] + 1);
-                result.Add(new EncodedToken(token.Id, _tokens[token.Id], start, end, sequence, number, sequence));
-            }
-        }
     }
 
     private void CutIntoWords(AlignedText text, List<AlignedText> words)
@@ -307,12 +443,6 @@ public class PipelineTokenizer : Tokenizer
         {
             Parts.PreTokenizer.Cut(text, words);
         }
-    }
-
-    private void Tokenize(AlignedText word, List<WordToken> tokens, out byte[] utf8)
-    {
-        utf8 = word.ToUtf8();
-        Parts.Model.Tokenize(utf8, tokens);
     }
 
     private string DecodeText(ReadOnlySpan<int> ids)

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Ingot.Tokenizers.Files;
+using Ingot.Tokenizers.Unicode;
 
 namespace Ingot.Tokenizers.Models;
 
@@ -54,7 +55,7 @@ internal sealed class WordPieceModel : TokenModel
         var first = tokens.Count;
         var scratch = new byte[_prefixUtf8.Length + word.Length];
         _prefixUtf8.CopyTo(scratch, 0);
-        var isUnknown = CountCharacters(word) > _longestWord;
+        var isUnknown = CodePoints.CountUtf8(word) > _longestWord;
         for (var start = 0; start < word.Length && !isUnknown;)
         {
             var prefix = start == 0 ? 0 : _prefixUtf8.Length;
@@ -95,16 +96,5 @@ internal sealed class WordPieceModel : TokenModel
         json.WriteString("continuing_subword_prefix", _prefix);
         json.WriteNumber("max_input_chars_per_word", _longestWord);
         Vocabulary.Write(json);
-    }
-
-    private static int CountCharacters(ReadOnlySpan<byte> utf8)
-    {
-        var count = 0;
-        foreach (var b in utf8)
-        {
-            count += (b & 0xC0) != 0x80 ? 1 : 0;
-        }
-
-        return count;
     }
 }

@@ -12,7 +12,8 @@ internal sealed class Split(TextPattern pattern, SplitBehavior behavior, bool in
     public override string Type => "Split";
 
     public override bool GoesByChunks =>
-        pattern.IsRegex && behavior == SplitBehavior.Isolated && !invert && WordPatterns.GoByChunks(pattern.Source);
+        pattern.IsRegex && WordPatterns.GoByChunks(pattern.Source)
+        && (behavior, invert) is (SplitBehavior.Isolated, false) or (SplitBehavior.Removed, true);
 
     public TextPattern Pattern => pattern;
 

@@ -78,6 +78,18 @@ internal static class CodePoints
         return codePoints[..count];
     }
 
+    /// <summary>How many code points valid UTF-8 has.</summary>
+    public static int CountUtf8(ReadOnlySpan<byte> utf8)
+    {
+        var count = 0;
+        foreach (var b in utf8)
+        {
+            count += (b & 0xC0) != 0x80 ? 1 : 0;
+        }
+
+        return count;
+    }
+
     /// <summary>Where each code point of a text begins, in chars, and where the last one ends; null if each is one char.</summary>
     public static int[]? PlacesInChars(ReadOnlySpan<char> text)
     {
