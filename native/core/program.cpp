@@ -54,6 +54,7 @@ Program::Program(int32_t device, const ingot_call* calls, int64_t count, uint32_
       timed_(flags & INGOT_PROGRAM_TIMED),
       checked_(flags & INGOT_PROGRAM_CHECKED),
       plugins_checked_(checked_ || asked_to_check()),
+      nvtx_(nvtx()),
       timings_(flags & INGOT_PROGRAM_TIMED ? static_cast<size_t>(count) : 0) {
     const int threads = on_gpu_ ? 1 : cpu_threads();
     const OpenMpThreads scope(threads);
@@ -237,6 +238,8 @@ void Program::launch(size_t index, int threads, Queue& queue) {
     if (bound.empty) return;
     const RegisteredKernel& kernel = *bound.kernel;
     const ingot_kernel_call call = view(index, threads, queue.native());
+    const NvtxRange range(
+        nvtx_, [&] { return format("%s %s=%s", bound.label.c_str(), bound.op->name, kernel.kernel->variant); });
     ingot_status status = INGOT_OK;
     try {
         status = checked_ || (plugins_checked_ && !kernel.built_in())

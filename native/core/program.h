@@ -11,6 +11,7 @@
 #include "core/fault.h"
 #include "core/handle.h"
 #include "core/kernel_registry.h"
+#include "core/nvtx.h"
 #include "core/op.h"
 
 namespace ingot {
@@ -67,6 +68,7 @@ class Program {
     /// Kernels run on copies of their operands: all of them, or those of plug-ins.
     const bool checked_;
     const bool plugins_checked_;
+    const Nvtx& nvtx_;
     std::vector<BoundCall> calls_;
     /// Keeps the operands' memory.
     std::vector<std::shared_ptr<Buffer>> buffers_;

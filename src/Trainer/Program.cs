@@ -45,6 +45,7 @@ internal static class Program
             AdapterCommand.Create(),
             PlanCommand.Create(),
             BenchCommand.Create(),
+            ProfileCommand.Create(),
             KernelsCommand.Create(),
             DoctorCommand.Create(),
         };

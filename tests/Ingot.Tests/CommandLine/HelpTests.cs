@@ -12,7 +12,7 @@ public sealed class HelpTests
 
         Assert.That(result.ExitCode, Is.Zero);
         Assert.That(result.Error, Is.Empty);
-        foreach (string command in new[] { "train", "generate", "evaluate", "chat", "tokenizer", "import", "export", "adapter", "plan", "bench", "kernels", "doctor" })
+        foreach (string command in new[] { "train", "generate", "evaluate", "chat", "tokenizer", "import", "export", "adapter", "plan", "bench", "profile", "kernels", "doctor" })
         {
             Assert.That(result.Output, Does.Contain($"\n  {command} "), command);
         }
