@@ -117,4 +117,30 @@ public class ModelTests : FolderTests
         places = tokenizer.Tokenize(text).Offsets;
         return string.Join(' ', words.Select(word => word.ToString()));
     }
+
+    // Whole texts as words, as Llama 2 has them: some merges cross from one word to the next, or none does.
+    [TestCase("▁a▁", "▁a▁ b ▁a▁ b b ▁▁ ▁ b")]
+    [TestCase(null, "▁a ▁b ▁a ▁b b ▁▁ ▁b")]
+    public void MergesOverMarksAreFoundWhereThereAreSome(string? crossing, string tokens)
+    {
+        string[] merges = crossing is null ? ["▁ a", "▁ b", "▁ ▁"] : ["▁ a", "▁a ▁", "▁ ▁"];
+        string[] vocabulary = ["<unk>", "▁", "a", "b", .. merges.Select(merge => merge.Replace(" ", "", StringComparison.Ordinal))];
+        var ids = string.Join(", ", vocabulary.Select((token, id) => $"\"{token}\": {id}"));
+        var pairs = string.Join(", ", merges.Select(merge => $"\"{merge}\""));
+        var json = $$$"""{"model": {"type": "BPE", "unk_token": "<unk>", "vocab": { {{{ids}}} }, "merges": [{{{pairs}}}]}}""";
+        const string text = "▁a▁b▁a▁bb▁▁▁b";
+        var encoding = Load(json).Tokenize(text);
+        Assert.That(string.Join(' ', encoding.Tokens), Is.EqualTo(tokens));
+        Assert.That(string.Join(' ', encoding.Offsets.Select(place => text[place.Start..place.End])), Is.EqualTo(tokens));
+    }
+
+    [Test]
+    public void MergesThatStandBeforeTheirPartsOrTwiceEnd()
+    {
+        var tokenizer = Load("""
+            {"model": {"type": "BPE", "unk_token": "a", "vocab": {"a": 0, "b": 1, "c": 2, "ab": 3, "abc": 4},
+              "merges": ["ab c", "a b", "a b"]}}
+            """);
+        Assert.That(tokenizer.Encode("abcabab"), Is.EqualTo(new[] { 4, 3, 3 }));
+    }
 }

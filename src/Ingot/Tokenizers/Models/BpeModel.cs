@@ -34,7 +34,8 @@ internal sealed record BpeModelOptions
 internal sealed class BpeModel : TokenModel
 {
     private readonly BpeMerges _table;
-    private readonly ConcurrentBag<BpeMerger> _mergers = [];
+    private readonly ConcurrentBag<Worker> _workers = [];
+    private readonly bool _cutsAtMarks;
     private readonly int _unkId;
     private readonly int[] _idOfByte; // Of the byte fallback; -1 where there is none.
     private readonly byte[] _prefix;
@@ -48,7 +49,11 @@ internal sealed class BpeModel : TokenModel
         _idOfByte = [.. Enumerable.Range(0, 256).Select(b => options.ByteFallback ? vocabulary.Find($"<0x{b:X2}>") : -1)];
         _prefix = Encoding.UTF8.GetBytes(options.ContinuingSubwordPrefix ?? "");
         _suffix = Encoding.UTF8.GetBytes(options.EndOfWordSuffix ?? "");
+        _cutsAtMarks = _prefix.Length + _suffix.Length == 0 && !options.IgnoreMerges && vocabulary.Find(Mark) >= 0
+            && merges.All(merge => Encoding.UTF8.GetBytes(vocabulary[merge.Result]!) is var token && CutAfter(token) == token.Length);
     }
+
+    private static ReadOnlySpan<byte> Mark => "▁"u8;
 
     public override string Type => "BPE";
 
@@ -127,11 +132,45 @@ internal sealed class BpeModel : TokenModel
             return;
         }
 
-        if (!_mergers.TryTake(out var merger))
+        if (!_workers.TryTake(out var worker))
         {
-            merger = new BpeMerger(_table);
+            worker = new Worker(this);
         }
 
+        if (_cutsAtMarks)
+        {
+            for (int start = 0, length; start < word.Length; start += length)
+            {
+                length = CutAfter(word[start..]);
+                worker.AddPart(word.Slice(start, length), start, tokens);
+            }
+        }
+        else
+        {
+            Merge(worker.Merger, word, tokens);
+        }
+
+        _workers.Add(worker);
+    }
+
+    // Where no merge makes a token with SentencePiece's mark behind another character, text is cut before such marks: Llama 2 has whole
+    // texts as words. This is how long the first part is.
+    private static int CutAfter(ReadOnlySpan<byte> word)
+    {
+        for (var at = 1; word[at..].IndexOf(Mark) is var next and >= 0; at += next + Mark.Length)
+        {
+            var mark = at + next;
+            if (!word[..mark].EndsWith(Mark))
+            {
+                return mark;
+            }
+        }
+
+        return word.Length;
+    }
+
+    private void Merge(BpeMerger merger, ReadOnlySpan<byte> word, List<WordToken> tokens)
+    {
         // As many symbols as bytes at most. The bytes of a character that fell back to them all have its place.
         var symbols = merger.Reserve(word.Length);
         var places = new (int Start, int End)[word.Length];
@@ -145,8 +184,6 @@ internal sealed class BpeModel : TokenModel
                 tokens.Add(new WordToken(merger.Symbol(i), places[i].Start, places[(next < 0 ? count : next) - 1].End));
             }
         }
-
-        _mergers.Add(merger);
     }
 
     public override void WriteMembers(Utf8JsonWriter json)
@@ -274,5 +311,45 @@ internal sealed class BpeModel : TokenModel
         }
 
         return true;
+    }
+
+    // What one thread works with, and remembers.
+    private sealed class Worker
+    {
+        private const int RememberedBytes = 2 << 20;
+
+        private readonly BpeModel _model;
+        private readonly Remembered<WordToken> _parts = new(RememberedBytes);
+        private readonly Remembered<WordToken>.Appender _merge;
+
+        public Worker(BpeModel model)
+        {
+            _model = model;
+            Merger = new BpeMerger(model._table);
+            _merge = (part, tokens) => model.Merge(Merger, part, tokens);
+        }
+
+        public BpeMerger Merger { get; }
+
+        /// <summary>Appends the tokens of a part of a word.</summary>
+        public void AddPart(ReadOnlySpan<byte> part, int start, List<WordToken> tokens)
+        {
+            if (part.Length > Remembered<WordToken>.Longest)
+            {
+                var first = tokens.Count;
+                _model.Merge(Merger, part, tokens);
+                foreach (ref var token in System.Runtime.InteropServices.CollectionsMarshal.AsSpan(tokens)[first..])
+                {
+                    token = new WordToken(token.Id, start + token.Start, start + token.End);
+                }
+
+                return;
+            }
+
+            foreach (var token in _parts.TryGet(part, out var known) ? known : _parts.Add(part, _merge))
+            {
+                tokens.Add(new WordToken(token.Id, start + token.Start, start + token.End));
+            }
+        }
     }
 }

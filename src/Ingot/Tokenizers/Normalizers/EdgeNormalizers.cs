@@ -46,31 +46,9 @@ internal sealed class Prepend(string prepended) : Normalizer
 
     public static Prepend Read(JsonPart json) => new(json.Required("prepend").AsText());
 
-    public override AlignedText Apply(AlignedText text) => Before(text, _codePoints);
+    public override AlignedText Apply(AlignedText text) => text.Length > 0 ? text.WithBefore(_codePoints) : text;
 
     public override void WriteMembers(Utf8JsonWriter json) => json.WriteString("prepend", prepended);
-
-    /// <summary>The text with something before it.</summary>
-    public static AlignedText Before(AlignedText text, ReadOnlySpan<int> prepended)
-    {
-        if (text.Length == 0)
-        {
-            return text;
-        }
-
-        var result = new List<(int, int)>(prepended.Length + text.Length);
-        foreach (var codePoint in prepended)
-        {
-            result.Add((codePoint, 0));
-        }
-
-        for (var i = 0; i < text.Length; i++)
-        {
-            result.Add((text[i], i));
-        }
-
-        return text.With(result);
-    }
 }
 
 /// <summary>Puts a string in the place of every match; it counts as the match's last character.</summary>
@@ -93,6 +71,11 @@ internal sealed class Replace(TextPattern pattern, string content) : Normalizer
 
     public override AlignedText Apply(AlignedText text)
     {
+        if (_codePoints.Length == 1 && pattern.Character is { } character)
+        {
+            return text.CodePoints.Contains(character) ? text.With(character, _codePoints[0]) : text;
+        }
+
         var matches = pattern.Find(text.CodePoints);
         if (matches.Count == 0)
         {

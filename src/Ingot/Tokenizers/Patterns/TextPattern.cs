@@ -31,6 +31,9 @@ internal sealed class TextPattern
 
     public static TextPattern OfLiteral(string text) => new(text, isRegex: false);
 
+    /// <summary>The only character of a string that has one.</summary>
+    public int? Character => _literal is [var character] ? character : null;
+
     /// <summary>Reads {"Regex": …} or {"String": …}.</summary>
     public static TextPattern Read(JsonPart json)
     {

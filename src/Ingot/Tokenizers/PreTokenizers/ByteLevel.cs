@@ -1,7 +1,6 @@
 using System.Text;
 using System.Text.Json;
 using Ingot.Tokenizers.Files;
-using Ingot.Tokenizers.Normalizers;
 using Ingot.Tokenizers.Unicode;
 
 namespace Ingot.Tokenizers.PreTokenizers;
@@ -27,7 +26,7 @@ internal sealed class ByteLevel(bool addPrefixSpace, bool trimOffsets, bool useR
     {
         if (addPrefixSpace && text[0] != ' ')
         {
-            text = Prepend.Before(text, [' ']);
+            text = text.WithBefore([' ']);
         }
 
         for (int start = 0, end; start < text.Length; start = end)

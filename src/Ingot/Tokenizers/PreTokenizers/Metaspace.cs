@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json;
 using Ingot.Tokenizers.Decoders;
 using Ingot.Tokenizers.Files;
-using Ingot.Tokenizers.Normalizers;
 using Ingot.Tokenizers.Unicode;
 
 namespace Ingot.Tokenizers.PreTokenizers;
@@ -59,18 +58,12 @@ internal sealed class Metaspace(MetaspaceOptions options) : PreTokenizer
 
     public override void Cut(AlignedText text, List<AlignedText> words)
     {
-        var result = new List<(int, int)>(text.Length);
-        for (var i = 0; i < text.Length; i++)
-        {
-            result.Add((text[i] == ' ' ? options.Replacement : text[i], i));
-        }
-
-        text = text.With(result);
+        text = text.With(' ', options.Replacement);
         var isAsked = options.Prepend == PrependScheme.Always
             || (options.Prepend == PrependScheme.First && text.OriginalRange(0, 1).Start == 0);
         if (isAsked && text[0] != options.Replacement)
         {
-            text = Prepend.Before(text, [options.Replacement]);
+            text = text.WithBefore([options.Replacement]);
         }
 
         if (options.Split)

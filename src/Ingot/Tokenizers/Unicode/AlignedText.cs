@@ -58,6 +58,23 @@ internal sealed class AlignedText
         return new AlignedText(codePoints, ranges, 0, codePoints.Length);
     }
 
+    /// <summary>The text with another code point in the place of one.</summary>
+    public AlignedText With(int codePoint, int replacement)
+    {
+        var codePoints = CodePoints.ToArray();
+        codePoints.AsSpan().Replace(codePoint, replacement);
+        return new AlignedText(codePoints, _ranges[_offset..(_offset + Length)], 0, Length);
+    }
+
+    /// <summary>The text, which is not empty, with code points before it that count as part of the first.</summary>
+    public AlignedText WithBefore(ReadOnlySpan<int> codePoints)
+    {
+        var ranges = new Range[codePoints.Length + Length];
+        ranges.AsSpan(0, codePoints.Length).Fill(_ranges[_offset]);
+        _ranges.AsSpan(_offset, Length).CopyTo(ranges.AsSpan(codePoints.Length));
+        return new AlignedText([.. codePoints, .. CodePoints], ranges, 0, ranges.Length);
+    }
+
     /// <summary>The text in UTF-8.</summary>
     public byte[] ToUtf8()
     {
