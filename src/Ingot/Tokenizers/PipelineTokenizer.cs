@@ -361,15 +361,17 @@ public class PipelineTokenizer : Tokenizer
     {
         var utf8 = word.ToUtf8();
         Parts.Model.Tokenize(utf8, tokens);
-        var characterOf = new int[utf8.Length];
-        for (int i = 0, character = -1; i < utf8.Length; i++)
+        var isAscii = utf8.Length == word.Length;
+        var characterOf = isAscii ? [] : new int[utf8.Length];
+        for (int i = 0, character = -1; i < characterOf.Length; i++)
         {
             characterOf[i] = (utf8[i] & 0xC0) == 0x80 ? character : ++character;
         }
 
         foreach (var token in tokens)
         {
-            var (start, end) = word.OriginalRange(characterOf[token.Start], characterOf[token.End - 1] + 1);
+            var (first, last) = isAscii ? (token.Start, token.End - 1) : (characterOf[token.Start], characterOf[token.End - 1]);
+            var (start, end) = word.OriginalRange(first, last + 1);
             result.Add(new ChunkToken(token.Id, start, end, number));
         }
     }

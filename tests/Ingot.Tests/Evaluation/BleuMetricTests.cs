@@ -11,7 +11,10 @@ public sealed class BleuMetricTests
 
     private static readonly BleuOptions Raw = new()
     {
-        Tokenize = "none", Smoothing = BleuSmoothing.Floor, SmoothValue = .01, EffectiveOrder = true,
+        Tokenize = "none",
+        Smoothing = BleuSmoothing.Floor,
+        SmoothValue = .01,
+        EffectiveOrder = true,
     };
 
     [TestCase("13a", 48.530827)]
@@ -90,7 +93,11 @@ public sealed class BleuMetricTests
     {
         var metric = new BleuMetric(new()
         {
-            Smoothing = smoothing, SmoothValue = value, Lowercase = lowercase, Tokenize = tokenizer, EffectiveOrder = true,
+            Smoothing = smoothing,
+            SmoothValue = value,
+            Lowercase = lowercase,
+            Tokenize = tokenizer,
+            EffectiveOrder = true,
         });
         Assert.That(metric.EvaluateSegment(Romanian, RomanianReference).Value, Is.EqualTo(expected).Within(1e-3), "the table has three digits");
     }

@@ -5,18 +5,23 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Ingot.Checkpoints;
 using Ingot.Models;
+using Ingot.Tests.Tokenizers;
+using Ingot.Tokenizers.Files;
+using Ingot.Tokenizers.Models;
 using NUnit.Framework;
 
 namespace Ingot.Tests.Fuzzing;
 
 /// <summary>
-/// The parsers of what comes from strangers under a fuzzer: safetensors' header, the index of shards, config.json. A few seconds by
-/// default; INGOT_FUZZ_EXECUTIONS and INGOT_FUZZ_SEED make it as long, and as different, as wanted.
+/// The parsers of what comes from strangers under a fuzzer: safetensors' header, the index of shards, config.json,
+/// SentencePiece models. A few seconds by default; INGOT_FUZZ_EXECUTIONS and INGOT_FUZZ_SEED make it as long, and as different, as wanted.
 /// </summary>
 internal sealed class ParserFuzzTests
 {
     private static readonly string[] Dtypes =
         ["BOOL", "F4", "F6_E2M3", "U8", "I8", "F8_E4M3", "I16", "F16", "BF16", "F32", "F64", "I64", "U64"];
+
+    private static readonly string[] PieceTexts = ["▁", "a", "b", "ab", "▁a", "▁ab", "é", "▁a▁b"];
 
     private static readonly string[] Presets = [.. Ingot.Models.Presets.Names];
 
@@ -71,6 +76,37 @@ internal sealed class ParserFuzzTests
         5_000,
         "gpt2", "llama", "qwen2", "qwen3", "model_type", "rope_scaling", "rope_parameters", "type", "rope_type", "linear", "llama3", "yarn",
         "factor", "eos_token_id", "layer_types", "hidden_act", "gelu", "torch_dtype", "quantization_config");
+
+    [Test]
+    public void SentencePieceModel() => Fuzz(
+        bytes =>
+        {
+            // What is taken also encodes.
+            var model = Ingot.Tokenizers.Files.SentencePieceModel.Parse(bytes);
+            try
+            {
+                var parts = SentencePieceFile.Parts(model, Vocabulary.Of([.. model.Pieces.Select(piece => piece.Text)]));
+                TokenizerFolder.Make(parts).Tokenize("ab  ba \n▁é");
+            }
+            catch (FormatException e)
+            {
+                throw new InvalidDataException(e.Message, e); // As reading a file does.
+            }
+        },
+        random => new SentencePieceWriter
+        {
+            Pieces =
+            [
+                ("<unk>", 0, 2), ("<s>", 0, 3), ("</s>", 0, 3),
+                .. PieceTexts.Where(_ => random.Next(4) > 0).Select(text => (text, -random.Next(9) / 2f, 1)),
+                .. random.Next(2) > 0 ? [("<x>", 0f, 4)] : Array.Empty<(string, float, int)>(),
+            ],
+            ModelType = 1 + random.Next(2),
+            AddDummyPrefix = random.Next(2) > 0,
+            RemoveExtraSpaces = random.Next(2) > 0,
+        }.ToBytes(),
+        20_000,
+        "▁", "ab", "<unk>", "<0x41>", "\n", "\u0018\u0002");
 
     /// <summary>A fuzzer that finds nothing in a parser that is known to be broken would be no test.</summary>
     [Test]

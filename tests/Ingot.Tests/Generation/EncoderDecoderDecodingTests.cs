@@ -161,9 +161,19 @@ public sealed class EncoderDecoderDecodingTests
             .WithRoles(new SpecialTokenRoles { Eos = "</s>", Pad = "<pad>" }).WithSpecialTokens("__en__", "__de__", "__fr__");
         var model = new M2M100Config
         {
-            VocabSize = tokenizer.VocabularySize, ModelWidth = 16, EncoderLayers = 1, DecoderLayers = 2, EncoderHeads = 2, DecoderHeads = 4,
-            EncoderInner = 24, DecoderInner = 24, Positions = 24, InitStd = 0.3, DecoderStart = tokenizer.EosId!.Value,
-            Padding = tokenizer.PadId, EndOfText = [tokenizer.EosId!.Value],
+            VocabSize = tokenizer.VocabularySize,
+            ModelWidth = 16,
+            EncoderLayers = 1,
+            DecoderLayers = 2,
+            EncoderHeads = 2,
+            DecoderHeads = 4,
+            EncoderInner = 24,
+            DecoderInner = 24,
+            Positions = 24,
+            InitStd = 0.3,
+            DecoderStart = tokenizer.EosId!.Value,
+            Padding = tokenizer.PadId,
+            EndOfText = [tokenizer.EosId!.Value],
         };
         Directory.CreateDirectory(folder);
         tokenizer.Save(folder);

@@ -84,7 +84,8 @@ internal static class SentencePieceFile
         });
     }
 
-    private static TokenizerParts Parts(SentencePieceModel model, Vocabulary vocabulary)
+    /// <summary>The parts around pieces, without what a tokenizer's class adds to texts.</summary>
+    public static TokenizerParts Parts(SentencePieceModel model, Vocabulary vocabulary)
     {
         // Where no piece holds a space but at its beginning, no piece lies in two words.
         var cuts = model.RemovesExtraSpaces && model.Pieces.All(piece =>

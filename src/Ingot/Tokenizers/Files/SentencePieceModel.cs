@@ -64,8 +64,15 @@ internal sealed class SentencePieceModel
             throw new InvalidDataException($"It has {length:N0} bytes; more than 1 GiB is not read.");
         }
 
+        return Parse(File.ReadAllBytes(path));
+    }
+
+    /// <summary>Reads and checks the message itself.</summary>
+    /// <inheritdoc cref="Read"/>
+    public static SentencePieceModel Parse(byte[] bytes)
+    {
         var model = new SentencePieceModel();
-        var message = new ProtoReader(File.ReadAllBytes(path));
+        var message = new ProtoReader(bytes);
         while (message.Next(out var field))
         {
             switch (field)

@@ -27,6 +27,11 @@ internal sealed class BertNormalizer(bool cleanText, bool handleChineseChars, bo
 
     public override AlignedText Apply(AlignedText text)
     {
+        if (text.IsPrintableAscii)
+        {
+            return lowercase ? text.ToLowerAscii() : text;
+        }
+
         if (cleanText)
         {
             text = new Clean().Apply(text);

@@ -8,8 +8,16 @@ internal abstract class CharacterNormalizer : Normalizer
 {
     public override bool GoesByChunks => true;
 
+    /// <summary>Whether printable ASCII stays as it is.</summary>
+    protected virtual bool KeepsAscii => false;
+
     public override AlignedText Apply(AlignedText text)
     {
+        if (KeepsAscii && text.IsPrintableAscii)
+        {
+            return text;
+        }
+
         var result = new List<(int, int)>(text.Length);
         for (var i = 0; i < text.Length; i++)
         {
@@ -51,6 +59,8 @@ internal sealed class StripAccents : CharacterNormalizer
 {
     public override string Type => "StripAccents";
 
+    protected override bool KeepsAscii => true;
+
     protected override void Apply(int codePoint, int source, List<(int CodePoint, int Source)> result)
     {
         if (!CodePoints.IsMark(codePoint))
@@ -64,6 +74,8 @@ internal sealed class StripAccents : CharacterNormalizer
 internal sealed class Nmt : CharacterNormalizer
 {
     public override string Type => "Nmt";
+
+    protected override bool KeepsAscii => true;
 
     protected override void Apply(int codePoint, int source, List<(int CodePoint, int Source)> result)
     {

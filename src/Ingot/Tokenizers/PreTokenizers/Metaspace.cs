@@ -66,13 +66,12 @@ internal sealed class Metaspace(MetaspaceOptions options) : PreTokenizer
             text = text.WithBefore([options.Replacement]);
         }
 
-        if (options.Split)
+        // A word begins at every mark.
+        for (int start = 0, end; start < text.Length; start = end)
         {
-            text.CutAt(codePoint => codePoint == options.Replacement, SplitBehavior.MergedWithNext, words);
-        }
-        else
-        {
-            words.Add(text);
+            var next = options.Split ? text.CodePoints[(start + 1)..].IndexOf(options.Replacement) : -1;
+            end = next < 0 ? text.Length : start + 1 + next;
+            words.Add(text.Slice(start, end));
         }
     }
 

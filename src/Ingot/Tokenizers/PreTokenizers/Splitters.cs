@@ -44,11 +44,31 @@ internal sealed class BertPreTokenizer : PreTokenizer
 
     public override void Cut(AlignedText text, List<AlignedText> words)
     {
-        var chunks = new List<AlignedText>();
-        text.CutAt(CodePoints.IsWhiteSpace, SplitBehavior.Removed, chunks);
-        foreach (var chunk in chunks)
+        var start = 0;
+        for (var i = 0; i < text.Length; i++)
         {
-            chunk.CutAt(CodePoints.IsPunctuation, SplitBehavior.Isolated, words);
+            var isPunctuation = CodePoints.IsPunctuation(text[i]);
+            if (!isPunctuation && !CodePoints.IsWhiteSpace(text[i]))
+            {
+                continue;
+            }
+
+            Add(start, i);
+            start = i + 1;
+            if (isPunctuation)
+            {
+                Add(i, start);
+            }
+        }
+
+        Add(start, text.Length);
+
+        void Add(int first, int end)
+        {
+            if (first < end)
+            {
+                words.Add(text.Slice(first, end));
+            }
         }
     }
 }

@@ -58,6 +58,26 @@ internal sealed class AlignedText
         return new AlignedText(codePoints, ranges, 0, codePoints.Length);
     }
 
+    /// <summary>Whether all is printable ASCII, which many normalizers leave alone.</summary>
+    public bool IsPrintableAscii => !CodePoints.ContainsAnyExceptInRange(0x20, 0x7E);
+
+    /// <summary>ASCII in lower case.</summary>
+    public AlignedText ToLowerAscii()
+    {
+        if (!CodePoints.ContainsAnyInRange('A', 'Z'))
+        {
+            return this;
+        }
+
+        var codePoints = CodePoints.ToArray();
+        foreach (ref var codePoint in codePoints.AsSpan())
+        {
+            codePoint += codePoint is >= 'A' and <= 'Z' ? 'a' - 'A' : 0;
+        }
+
+        return new AlignedText(codePoints, _ranges[_offset..(_offset + Length)], 0, Length);
+    }
+
     /// <summary>The text with another code point in the place of one.</summary>
     public AlignedText With(int codePoint, int replacement)
     {
