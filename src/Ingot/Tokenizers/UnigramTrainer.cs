@@ -90,7 +90,7 @@ public static class UnigramTrainer
         var normalizer = new NormalizerSequence(
         [
             new Nmt(), new UnicodeForm(NormalizationForm.FormKC), .. options.Lowercase ? [new Lowercase()] : (Normalizer[])[],
-            new Replace(TextPattern.OfRegex(Replace.RepeatedSpaces), " "),
+            new Replace(TextPattern.OfRegex(TextPattern.RepeatedSpaces), " "),
         ]);
         var preTokenizer = new Metaspace(Mark);
         var counted = WordCounts.Of(utf8Pieces, specials, normalizer, preTokenizer, progress, cancellationToken);

@@ -10,10 +10,14 @@ namespace Ingot.Tokenizers;
 /// <summary>Distinct words of a text and how often each comes: all that trainers of vocabularies need to know of it.</summary>
 internal sealed class WordCounts
 {
+    private const int LongestChunk = 64; // Longer ones hardly ever come twice.
+
     private readonly List<long> _counts = [];
 
     /// <summary>Where the word that begins at a place of a text ends.</summary>
     public delegate int Cutter(ReadOnlySpan<byte> utf8, int start);
+
+    private delegate void TextCounter<T>(T counts, ReadOnlySpan<byte> text);
 
     public ByteStringMap Words { get; } = new();
 
@@ -36,43 +40,26 @@ internal sealed class WordCounts
         IReadOnlyList<string> specialTokens,
         Cutter cutter,
         IProgress<TokenizerTrainingProgress>? progress,
-        CancellationToken cancellationToken)
-    {
-        CheckSpecialTokens(specialTokens);
-        var specials = new SpecialTokens(specialTokens.Index().Select(token => KeyValuePair.Create(token.Index, token.Item)));
-        var total = new WordCounts();
-        var textBytes = 0L;
-        try
-        {
-            Parallel.ForEach(
-                Partitioner.Create(utf8Pieces, EnumerablePartitionerOptions.NoBuffering),
-                new ParallelOptions { CancellationToken = cancellationToken, MaxDegreeOfParallelism = Environment.ProcessorCount },
-                () => new WordCounts(),
-                (piece, _, counts) =>
+        CancellationToken cancellationToken) =>
+        CountAll<WordCounts>(
+            utf8Pieces,
+            specialTokens,
+            (counts, text) =>
+            {
+                counts.TextBytes += text.Length;
+                for (int start = 0, end; start < text.Length; start = end)
                 {
-                    counts.Count(piece.Span, specials, cutter);
-                    progress?.Report(new TokenizerTrainingProgress("reading", Interlocked.Add(ref textBytes, piece.Length), 0, 0));
-                    return counts;
-                },
-                counts =>
-                {
-                    lock (total)
-                    {
-                        total.Add(counts);
-                    }
-                });
-        }
-        catch (AggregateException e)
-        {
-            ExceptionDispatchInfo.Throw(e.Flatten().InnerExceptions[0]);
-        }
-
-        return total.TextBytes > 0 ? total : throw new InvalidDataException("There is no text to train a vocabulary on.");
-    }
+                    end = cutter(text, start);
+                    counts.Add(text[start..end], 1);
+                }
+            },
+            (total, counts) => total.Add(counts),
+            progress,
+            cancellationToken);
 
     /// <summary>
     /// The words that a normalizer and a pre-tokenizer make of a text, in the order of their bytes. Both go by chunks
-    /// (<see cref="SpacedChunks"/>), so they see every distinct chunk once.
+    /// (<see cref="SpacedChunks"/>), so they see short chunks once, and only long ones as often as they come.
     /// </summary>
     public static WordCounts Of(
         IEnumerable<ReadOnlyMemory<byte>> utf8Pieces,
@@ -82,19 +69,52 @@ internal sealed class WordCounts
         IProgress<TokenizerTrainingProgress>? progress,
         CancellationToken cancellationToken)
     {
-        var chunks = Of(utf8Pieces, specialTokens, SpacedChunks.Next, progress, cancellationToken);
-        var result = new WordCounts { TextBytes = chunks.TextBytes };
-        var words = new List<AlignedText>();
-        for (var chunk = 0; chunk < chunks.Words.Count; chunk++)
+        var counts = CountAll<ChunkCounts>(
+            utf8Pieces,
+            specialTokens,
+            (counts, text) =>
+            {
+                counts.Words.TextBytes += text.Length;
+                for (int start = 0, end; start < text.Length; start = end)
+                {
+                    end = SpacedChunks.Next(text, start);
+                    var chunk = text[start..end];
+                    if (chunk.Length > LongestChunk)
+                    {
+                        AddWords(chunk, 1, counts.Words);
+                    }
+                    else
+                    {
+                        counts.Chunks.Add(chunk, 1);
+                    }
+                }
+            },
+            (total, counts) =>
+            {
+                total.Chunks.Add(counts.Chunks);
+                total.Words.Add(counts.Words);
+            },
+            progress,
+            cancellationToken);
+        for (var chunk = 0; chunk < counts.Chunks.Words.Count; chunk++)
         {
             if (chunk % 4096 == 0)
             {
                 cancellationToken.ThrowIfCancellationRequested();
             }
 
-            var text = AlignedText.Of(Encoding.UTF8.GetString(chunks.Words[chunk]));
+            AddWords(counts.Chunks.Words[chunk], counts.Chunks.Counts[chunk], counts.Words);
+        }
+
+        return counts.Words.Words.Count > 0
+            ? counts.Words.Sorted()
+            : throw new InvalidDataException("There is no text to train a vocabulary on, only white space and control characters.");
+
+        void AddWords(ReadOnlySpan<byte> chunk, long count, WordCounts result)
+        {
+            var text = AlignedText.Of(Encoding.UTF8.GetString(chunk));
             text = normalizer?.Apply(text) ?? text;
-            words.Clear();
+            var words = new List<AlignedText>();
             if (text.Length > 0)
             {
                 preTokenizer.Cut(text, words);
@@ -102,13 +122,9 @@ internal sealed class WordCounts
 
             foreach (var word in words)
             {
-                result.Add(word.ToUtf8(), chunks.Counts[chunk]);
+                result.Add(word.ToUtf8(), count);
             }
         }
-
-        return result.Words.Count > 0
-            ? result.Sorted()
-            : throw new InvalidDataException("There is no text to train a vocabulary on, only white space and control characters.");
     }
 
     /// <summary>Counts a word.</summary>
@@ -183,26 +199,55 @@ internal sealed class WordCounts
         }
     }
 
-    private void Count(ReadOnlySpan<byte> text, SpecialTokens specials, Cutter cutter)
+    // Every thread counts for itself.
+    private static T CountAll<T>(
+        IEnumerable<ReadOnlyMemory<byte>> utf8Pieces,
+        IReadOnlyList<string> specialTokens,
+        TextCounter<T> count,
+        Action<T, T> add,
+        IProgress<TokenizerTrainingProgress>? progress,
+        CancellationToken cancellationToken)
+        where T : new()
     {
-        TextBytes += text.Length;
-        while (specials.Find(text, out var at, out var length, out _))
+        CheckSpecialTokens(specialTokens);
+        var specials = new SpecialTokens(specialTokens.Index().Select(token => KeyValuePair.Create(token.Index, token.Item)));
+        var total = new T();
+        var gate = new Lock();
+        var textBytes = 0L;
+        try
         {
-            CountOrdinary(text[..at], cutter);
-            text = text[(at + length)..];
+            Parallel.ForEach(
+                Partitioner.Create(utf8Pieces, EnumerablePartitionerOptions.NoBuffering),
+                new ParallelOptions { CancellationToken = cancellationToken, MaxDegreeOfParallelism = Environment.ProcessorCount },
+                () => new T(),
+                (piece, state, counts) =>
+                {
+                    var text = piece.Span;
+                    while (specials.Find(text, out var at, out var length, out var _))
+                    {
+                        count(counts, text[..at]);
+                        text = text[(at + length)..];
+                    }
+
+                    count(counts, text);
+                    var done = Interlocked.Add(ref textBytes, piece.Length);
+                    progress?.Report(new TokenizerTrainingProgress("reading", done, 0, 0));
+                    return counts;
+                },
+                counts =>
+                {
+                    lock (gate)
+                    {
+                        add(total, counts);
+                    }
+                });
+        }
+        catch (AggregateException e)
+        {
+            ExceptionDispatchInfo.Throw(e.Flatten().InnerExceptions[0]);
         }
 
-        CountOrdinary(text, cutter);
-    }
-
-    private void CountOrdinary(ReadOnlySpan<byte> text, Cutter cutter)
-    {
-        for (var start = 0; start < text.Length;)
-        {
-            var end = cutter(text, start);
-            Add(text[start..end], 1);
-            start = end;
-        }
+        return textBytes > 0 ? total : throw new InvalidDataException("There is no text to train a vocabulary on.");
     }
 
     private void Add(WordCounts other)
@@ -212,5 +257,12 @@ internal sealed class WordCounts
         {
             Add(other.Words[word], other._counts[word]);
         }
+    }
+
+    private sealed class ChunkCounts
+    {
+        public WordCounts Chunks { get; } = new();
+
+        public WordCounts Words { get; } = new();
     }
 }

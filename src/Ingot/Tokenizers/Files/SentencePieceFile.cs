@@ -130,7 +130,7 @@ internal static class SentencePieceFile
         {
             // A space at the beginning is as good as the one that is put there.
             steps.Add(new Strip(left: !cuts || !model.AddsPrefix, right: true));
-            steps.Add(new Replace(TextPattern.OfRegex(Replace.RepeatedSpaces), cuts ? Mark : " "));
+            steps.Add(new Replace(TextPattern.OfRegex(TextPattern.RepeatedSpaces), cuts ? Mark : " "));
         }
 
         if (!cuts)

@@ -54,9 +54,6 @@ internal sealed class Prepend(string prepended) : Normalizer
 /// <summary>Puts a string in the place of every match; it counts as the match's last character.</summary>
 internal sealed class Replace(TextPattern pattern, string content) : Normalizer
 {
-    /// <summary>SentencePiece's: white space that comes more than once.</summary>
-    public const string RepeatedSpaces = " {2,}";
-
     private readonly int[] _codePoints = CodePoints.Of(content);
 
     public override string Type => "Replace";
@@ -64,7 +61,7 @@ internal sealed class Replace(TextPattern pattern, string content) : Normalizer
     // A space alone, or what holds none, is never found across the beginning of a chunk; of the regular expressions one is known.
     public override bool GoesByChunks =>
         pattern.IsRegex
-            ? pattern.Source == RepeatedSpaces
+            ? pattern.Source == TextPattern.RepeatedSpaces
             : pattern.Source == " " || !pattern.Source.Contains(' ', StringComparison.Ordinal);
 
     public static Replace Read(JsonPart json) => new(TextPattern.Read(json), json.Required("content").AsText());

@@ -7,23 +7,29 @@ namespace Ingot.Tokenizers.Patterns;
 /// <summary>What a component looks for in text: a string, or a regular expression.</summary>
 internal sealed class TextPattern
 {
+    /// <summary>SentencePiece's: white space that comes more than once. It is found without .NET's regular expressions.</summary>
+    public const string RepeatedSpaces = " {2,}";
+
     private readonly string _source;
     private readonly int[]? _literal;
     private readonly CodePointRegex? _regex;
 
+    private static ReadOnlySpan<int> DoubleSpace => [' ', ' '];
+
     private TextPattern(string source, bool isRegex)
     {
         _source = source;
-        _regex = isRegex ? new CodePointRegex(source) : null;
+        IsRegex = isRegex;
+        _regex = isRegex && source != RepeatedSpaces ? new CodePointRegex(source) : null;
         _literal = isRegex ? null : CodePoints.Of(source);
     }
 
     /// <summary>The pattern as it was given.</summary>
     public string Source => _source;
 
-    public bool IsRegex => _regex is not null;
+    public bool IsRegex { get; }
 
-    /// <summary>The regular expression, if it is one.</summary>
+    /// <summary>The regular expression, if it is one that has to be run.</summary>
     public CodePointRegex? Regex => _regex;
 
     /// <exception cref="FormatException">The pattern is none, or has a construct that is not supported.</exception>
@@ -49,7 +55,7 @@ internal sealed class TextPattern
     public void Write(Utf8JsonWriter json)
     {
         json.WriteStartObject("pattern");
-        json.WriteString(_regex is null ? "String" : "Regex", _source);
+        json.WriteString(IsRegex ? "Regex" : "String", _source);
         json.WriteEndObject();
     }
 
@@ -62,6 +68,19 @@ internal sealed class TextPattern
         }
 
         var matches = new List<(int, int)>();
+        if (IsRegex)
+        {
+            for (var at = 0; text[at..].IndexOf(DoubleSpace) is var next and >= 0;)
+            {
+                var length = text[(at + next)..].IndexOfAnyExcept(' ');
+                var (start, end) = (at + next, length < 0 ? text.Length : at + next + length);
+                matches.Add((start, end));
+                at = end;
+            }
+
+            return matches;
+        }
+
         for (var at = 0; _literal!.Length > 0 && text[at..].IndexOf(_literal) is var next and >= 0; at += next + _literal.Length)
         {
             matches.Add((at + next, at + next + _literal.Length));
