@@ -29,7 +29,7 @@ public sealed class ByteLevelBpeTokenizer : PipelineTokenizer
     private readonly ByteStringMap? _wholeWords;
     private readonly int[] _wholeWordIds = [];
     private readonly bool _goesByChunks; // With a regular expression that may look at every chunk by itself.
-    private readonly ConcurrentBag<Encoder> _encoders = [];
+    private readonly ConcurrentStack<Encoder> _encoders = [];
 
     /// <summary>Makes a tokenizer of parts that it fits.</summary>
     /// <exception cref="InvalidDataException">The parts do not fit together.</exception>
@@ -118,7 +118,7 @@ public sealed class ByteLevelBpeTokenizer : PipelineTokenizer
     public override void EncodeUtf8(ReadOnlySpan<byte> utf8, List<int> ids)
     {
         ArgumentNullException.ThrowIfNull(ids);
-        if (!_encoders.TryTake(out var encoder))
+        if (!_encoders.TryPop(out var encoder))
         {
             encoder = new Encoder(this);
         }
@@ -141,7 +141,7 @@ public sealed class ByteLevelBpeTokenizer : PipelineTokenizer
         }
 
         EncodeOrdinary(encoder, utf8, ids);
-        _encoders.Add(encoder);
+        _encoders.Push(encoder);
     }
 
     private static TokenizerParts Gpt2Parts(

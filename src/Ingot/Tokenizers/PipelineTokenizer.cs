@@ -24,7 +24,7 @@ public class PipelineTokenizer : Tokenizer
     private readonly Lazy<byte[][]?> _bytes;
     private readonly SpecialTokens? _verbatim; // Null where text does not go by chunks.
     private readonly bool[] _isPlain = [];
-    private readonly ConcurrentBag<ChunkEncoder> _chunkEncoders = [];
+    private readonly ConcurrentStack<ChunkEncoder> _chunkEncoders = [];
 
     /// <exception cref="InvalidDataException">The parts do not fit together.</exception>
     internal PipelineTokenizer(TokenizerParts parts)
@@ -314,7 +314,7 @@ public class PipelineTokenizer : Tokenizer
 
     private void EncodeByChunks(ReadOnlySpan<byte> utf8, ChunkTaker take)
     {
-        if (!_chunkEncoders.TryTake(out var encoder))
+        if (!_chunkEncoders.TryPop(out var encoder))
         {
             encoder = new ChunkEncoder(EncodeChunk);
         }
@@ -327,7 +327,7 @@ public class PipelineTokenizer : Tokenizer
         }
 
         Ordinary(utf8);
-        _chunkEncoders.Add(encoder);
+        _chunkEncoders.Push(encoder);
 
         void Ordinary(ReadOnlySpan<byte> text)
         {

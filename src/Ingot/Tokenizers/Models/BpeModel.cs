@@ -34,7 +34,7 @@ internal sealed record BpeModelOptions
 internal sealed class BpeModel : TokenModel
 {
     private readonly BpeMerges _table;
-    private readonly ConcurrentBag<Worker> _workers = [];
+    private readonly ConcurrentStack<Worker> _workers = [];
     private readonly bool _cutsAtMarks;
     private readonly int _unkId;
     private readonly int[] _idOfByte; // Of the byte fallback; -1 where there is none.
@@ -132,7 +132,7 @@ internal sealed class BpeModel : TokenModel
             return;
         }
 
-        if (!_workers.TryTake(out var worker))
+        if (!_workers.TryPop(out var worker))
         {
             worker = new Worker(this);
         }
@@ -150,7 +150,7 @@ internal sealed class BpeModel : TokenModel
             Merge(worker.Merger, word, tokens);
         }
 
-        _workers.Add(worker);
+        _workers.Push(worker);
     }
 
     // Where no merge makes a token with SentencePiece's mark behind another character, text is cut before such marks: Llama 2 has whole
