@@ -38,7 +38,7 @@ build_native() {
 managed_inputs() {
     find "$root" -maxdepth 1 -type f \( -name '*.props' -o -name '*.sln' -o -name global.json -o -name .editorconfig \)
     local folder
-    for folder in src tests examples; do
+    for folder in src tests examples bench; do
         [[ ! -d $root/$folder ]] ||
             find "$root/$folder" \( -name bin -o -name obj \) -prune -o -type f -print
     done
