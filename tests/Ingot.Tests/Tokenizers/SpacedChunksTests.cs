@@ -34,7 +34,7 @@ public class SpacedChunksTests : FolderTests
         var file = TestData.InRepository("tests/Ingot.Tests/Tokenizers/Fixtures", $"{fixture}.json");
         Write("tokenizer.json", JsonNode.Parse(File.ReadAllText(file))!["tokenizer"]!.ToJsonString());
         var byChunks = (PipelineTokenizer)Tokenizer.Load(Folder);
-        var whole = new PipelineTokenizer(byChunks.Parts with { Normalizer = new Whole(byChunks.Parts.Normalizer) });
+        var whole = new PipelineTokenizer(byChunks.Parts with { Normalizer = new WholeText(byChunks.Parts.Normalizer) });
         var random = new Random(11);
         for (var i = 0; i < 60; i++)
         {
@@ -93,12 +93,12 @@ public class SpacedChunksTests : FolderTests
 
         return chunks;
     }
+}
 
-    // The same normalizer, which does not say that it goes by chunks.
-    private sealed class Whole(Normalizer? normalizer) : Normalizer
-    {
-        public override string Type => "Whole";
+/// <summary>The same normalizer, which does not say that it goes by chunks.</summary>
+internal sealed class WholeText(Normalizer? normalizer) : Normalizer
+{
+    public override string Type => "WholeText";
 
-        public override AlignedText Apply(AlignedText text) => normalizer?.Apply(text) ?? text;
-    }
+    public override AlignedText Apply(AlignedText text) => normalizer?.Apply(text) ?? text;
 }

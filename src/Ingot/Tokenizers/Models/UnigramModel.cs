@@ -12,6 +12,7 @@ namespace Ingot.Tokenizers.Models;
 internal sealed class UnigramModel : TokenModel
 {
     private const double UnknownPenalty = 10;
+    private const int ShortWord = 128; // In bytes; for shorter ones there is room on the stack.
 
     private readonly double[] _scores;
     private readonly int? _unkId;
@@ -74,10 +75,12 @@ internal sealed class UnigramModel : TokenModel
     public override void Tokenize(ReadOnlySpan<byte> word, List<WordToken> tokens)
     {
         // By place in the word: the best way to get there.
-        var best = new double[word.Length + 1];
-        var from = new int[word.Length + 1];
-        var ids = new int[word.Length + 1];
-        Array.Fill(from, -1);
+        var isShort = word.Length < ShortWord;
+        Span<double> best = isShort ? stackalloc double[ShortWord] : new double[word.Length + 1];
+        Span<int> from = isShort ? stackalloc int[ShortWord] : new int[word.Length + 1];
+        Span<int> ids = isShort ? stackalloc int[ShortWord] : new int[word.Length + 1];
+        from[..(word.Length + 1)].Fill(-1);
+        best[0] = 0;
         for (int at = 0, length; at < word.Length; at += length)
         {
             Rune.DecodeFromUtf8(word[at..], out _, out length);
@@ -88,14 +91,14 @@ internal sealed class UnigramModel : TokenModel
                 end++;
                 if (_trie.ValueAt(node) is >= 0 and var id)
                 {
-                    Take(at, end, best[at] + _scores[id], id);
+                    Take(best, from, ids, at, end, best[at] + _scores[id], id);
                     hasCharacter |= end == at + length;
                 }
             }
 
             if (!hasCharacter)
             {
-                Take(at, at + length, best[at] + _unknownScore, -1);
+                Take(best, from, ids, at, at + length, best[at] + _unknownScore, -1);
             }
         }
 
@@ -120,7 +123,7 @@ internal sealed class UnigramModel : TokenModel
 
         tokens.Reverse(first, tokens.Count - first);
 
-        void Take(int start, int end, double score, int id)
+        static void Take(Span<double> best, Span<int> from, Span<int> ids, int start, int end, double score, int id)
         {
             if (from[end] < 0 || score > best[end])
             {

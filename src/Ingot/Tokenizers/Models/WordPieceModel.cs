@@ -11,6 +11,8 @@ namespace Ingot.Tokenizers.Models;
 /// </summary>
 internal sealed class WordPieceModel : TokenModel
 {
+    private const int ShortWord = 256; // In bytes; for shorter ones there is room on the stack.
+
     private readonly string _unkToken;
     private readonly int _unkId;
     private readonly string _prefix;
@@ -53,19 +55,20 @@ internal sealed class WordPieceModel : TokenModel
     public override void Tokenize(ReadOnlySpan<byte> word, List<WordToken> tokens)
     {
         var first = tokens.Count;
-        var scratch = new byte[_prefixUtf8.Length + word.Length];
-        _prefixUtf8.CopyTo(scratch, 0);
+        var size = _prefixUtf8.Length + word.Length;
+        var scratch = size <= ShortWord ? stackalloc byte[ShortWord] : new byte[size];
+        _prefixUtf8.CopyTo(scratch);
         var isUnknown = CodePoints.CountUtf8(word) > _longestWord;
         for (var start = 0; start < word.Length && !isUnknown;)
         {
             var prefix = start == 0 ? 0 : _prefixUtf8.Length;
             var end = Math.Min(word.Length, start + _longestPiece);
-            word[start..end].CopyTo(scratch.AsSpan(_prefixUtf8.Length));
+            word[start..end].CopyTo(scratch[_prefixUtf8.Length..]);
             var id = -1;
             for (; end > start; end--)
             {
                 var isCharacterEnd = end == word.Length || (word[end] & 0xC0) != 0x80;
-                var piece = scratch.AsSpan(_prefixUtf8.Length - prefix, prefix + end - start);
+                var piece = scratch.Slice(_prefixUtf8.Length - prefix, prefix + end - start);
                 if (isCharacterEnd && Vocabulary.Find(piece) is >= 0 and var found)
                 {
                     id = found;
