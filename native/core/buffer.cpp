@@ -61,6 +61,14 @@ ingot_status ingot_buffer_map(ingot_buffer buffer, void** address) {
     });
 }
 
+ingot_status ingot_buffer_device_address(ingot_buffer buffer, uint64_t* address) {
+    return guarded([&] {
+        const auto object = object_of<Buffer>(buffer, "buffer");
+        require_pointer(address, "address");
+        *address = reinterpret_cast<uintptr_t>(object->memory->data());
+    });
+}
+
 ingot_status ingot_buffer_write(ingot_buffer buffer, uint64_t offset, const void* source, uint64_t bytes,
                                 ingot_stream stream) {
     return guarded([&] {

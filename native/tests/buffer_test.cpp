@@ -208,5 +208,14 @@ TEST(Event, MeasuresTime) {
     expect_ok(ingot_event_destroy(stop), "ingot_event_destroy");
 }
 
+TEST(Buffer, AddressForKernelsIsThatOfTheHostOnTheCpu) {
+    const ScopedBuffer buffer(64);
+    uint64_t address = 0;
+    expect_ok(ingot_buffer_device_address(buffer, &address), "ingot_buffer_device_address");
+    EXPECT_EQ(address, reinterpret_cast<uintptr_t>(buffer.floats()));
+    expect_error(ingot_buffer_device_address(buffer, nullptr), INGOT_ERROR_INVALID_ARGUMENT, {"address is null"});
+    expect_error(ingot_buffer_device_address(nullptr, &address), INGOT_ERROR_INVALID_HANDLE, {"null handle"});
+}
+
 }  // namespace
 }  // namespace ingot::test

@@ -113,6 +113,18 @@ public sealed unsafe class DeviceBuffer : IDisposable
         return new((byte*)address + offset, length);
     }
 
+    /// <summary>The buffer's address for kernels of its device, for code outside of this library. Valid until it is disposed of.</summary>
+    public ulong DeviceAddress
+    {
+        get
+        {
+            using NativeHandle.Use buffer = _handle.Borrow();
+            ulong address;
+            IngotException.ThrowIfFailed(NativeMethods.BufferDeviceAddress(new(buffer.Value), &address));
+            return address;
+        }
+    }
+
     /// <summary>Frees the memory, once no program uses it.</summary>
     public void Dispose() => _handle.Dispose();
 

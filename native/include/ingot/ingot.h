@@ -204,6 +204,8 @@ INGOT_API ingot_status ingot_buffer_size(ingot_buffer buffer, uint64_t* bytes);
 /** Host address of a buffer in host memory (CPU or pinned); INGOT_ERROR_UNSUPPORTED for device memory. Valid until
  * destroyed. */
 INGOT_API ingot_status ingot_buffer_map(ingot_buffer buffer, void** address);
+/** Address of a buffer for kernels of its device, for code outside of this library. Valid until destroyed. */
+INGOT_API ingot_status ingot_buffer_device_address(ingot_buffer buffer, uint64_t* address);
 /** Copies host memory into a buffer at `offset`. The source may be reused when the call returns. */
 INGOT_API ingot_status ingot_buffer_write(ingot_buffer buffer, uint64_t offset, const void* source, uint64_t bytes,
                                           ingot_stream stream);

@@ -306,7 +306,7 @@ internal unsafe struct NativeKernelSupport
 internal static class NativeConstants
 {
     /// <summary>The first 16 hexadecimal digits of the SHA-256 of the ingot.h that this was generated from.</summary>
-    public const ulong HeaderHash = 0x2fe0694d6e7b20ff;
+    public const ulong HeaderHash = 0x07738768d00f32f8;
 
     /// <summary>Version of this ABI; changes with every incompatible change of this header.</summary>
     public const int AbiVersion = 1;
@@ -434,6 +434,10 @@ internal static unsafe partial class NativeMethods
     /// </summary>
     [LibraryImport(LibraryName, EntryPoint = "ingot_buffer_map")]
     public static partial Status BufferMap(BufferHandle buffer, void** address);
+
+    /// <summary>Address of a buffer for kernels of its device, for code outside of this library. Valid until destroyed.</summary>
+    [LibraryImport(LibraryName, EntryPoint = "ingot_buffer_device_address")]
+    public static partial Status BufferDeviceAddress(BufferHandle buffer, ulong* address);
 
     /// <summary>Copies host memory into a buffer at <c>offset</c>. The source may be reused when the call returns.</summary>
     [LibraryImport(LibraryName, EntryPoint = "ingot_buffer_write")]

@@ -68,7 +68,8 @@ public sealed class CompiledGraph : IDisposable
                 _places.Add(storage, PlaceOf(storage, parameters, options));
             var choices = new KernelChoices(options.Kernels);
             choices.Check(device.Kind, options.IsPart ? [] : [.. graph.Calls.Select(c => (c.Op.Name, c.Label))]);
-            Program = new NativeProgram(device, [.. graph.Calls.Select(c => Convert(c, choices))], options.Timed);
+            OpCalls = [.. graph.Calls.Select(c => Convert(c, choices))];
+            Program = new NativeProgram(device, OpCalls, options.Timed);
         }
         catch
         {
@@ -82,6 +83,9 @@ public sealed class CompiledGraph : IDisposable
 
     /// <summary>The calls, in the order of the program's.</summary>
     public IReadOnlyList<Call> Calls => _graph.Calls;
+
+    /// <summary>The same calls with their operands in memory.</summary>
+    public IReadOnlyList<OpCall> OpCalls { get; }
 
     /// <summary>Where the temporaries lie.</summary>
     public MemoryPlan Plan { get; }

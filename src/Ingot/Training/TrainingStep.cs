@@ -166,6 +166,9 @@ public sealed class TrainingStep : IDisposable
     /// <summary>The calls of that program, in its order.</summary>
     internal IReadOnlyList<Call> Calls => _first.Calls;
 
+    /// <summary>The same calls with their operands in memory.</summary>
+    public IReadOnlyList<OpCall> OpCalls => _first.OpCalls;
+
     /// <summary>The program of the update: for timings.</summary>
     public NativeProgram UpdateProgram => _update;
 
