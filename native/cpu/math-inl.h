@@ -68,6 +68,20 @@ HWY_INLINE void normal_distribution(FloatTag d, FloatVec x, FloatVec& area, Floa
     density = hn::Mul(hn::Set(d, 0.398942280f), bell);
 }
 
+/// tanh x: x + x^3 q(x^2) near zero, where 1 - 2 / (e^2x + 1) would cancel.
+HWY_INLINE FloatVec tanh(FloatTag d, FloatVec x) {
+    const auto one = hn::Set(d, 1.0f);
+    const auto z = hn::Mul(x, x);
+    auto q = hn::Set(d, -0x1.72befap-8f);
+    q = hn::MulAdd(q, z, hn::Set(d, 0x1.515122p-6f));
+    q = hn::MulAdd(q, z, hn::Set(d, -0x1.b8133cp-5f));
+    q = hn::MulAdd(q, z, hn::Set(d, 0x1.11056ep-3f));
+    q = hn::MulAdd(q, z, hn::Set(d, -0x1.555524p-2f));
+    const auto near = hn::MulAdd(hn::Mul(x, z), q, x);
+    const auto far = hn::Sub(one, hn::Div(hn::Set(d, 2.0f), hn::Add(exp(d, hn::Add(x, x)), one)));
+    return hn::IfThenElse(hn::Lt(hn::Abs(x), hn::Set(d, 0.625f)), near, far);
+}
+
 /// The activations in the order of the ops' choice: value f(x) and slope f'(x).
 struct GeluTanh {
     // 0.5 (1 + tanh u) is sigmoid(2 u), with u = sqrt(2 / pi) (x + 0.044715 x^3).
@@ -107,8 +121,15 @@ struct Relu {
         return hn::IfThenElseZero(hn::Gt(x, hn::Zero(d)), hn::Set(d, 1.0f));
     }
 };
+struct Tanh {
+    static HWY_INLINE FloatVec value(FloatTag d, FloatVec x) { return tanh(d, x); }
+    static HWY_INLINE FloatVec slope(FloatTag d, FloatVec x) {
+        const auto t = tanh(d, x);
+        return hn::NegMulAdd(t, t, hn::Set(d, 1.0f));
+    }
+};
 
-/// Calls body(an activation) for a choice of the ops' list {gelu_tanh, gelu, silu, relu}.
+/// Calls body(an activation) for a choice of the ops' list {gelu_tanh, gelu, silu, relu, tanh}.
 template <typename Body>
 HWY_INLINE void with_activation(int64_t kind, Body&& body) {
     switch (kind) {
@@ -118,8 +139,10 @@ HWY_INLINE void with_activation(int64_t kind, Body&& body) {
             return body(Gelu());
         case 2:
             return body(Silu());
-        default:
+        case 3:
             return body(Relu());
+        default:
+            return body(Tanh());
     }
 }
 

@@ -1,5 +1,5 @@
-// The activations in fp32 on the device, in the order of the ops' choice {gelu_tanh, gelu, silu, relu}: value f(x) and
-// slope f'(x). NaN stays NaN; negative tails keep their relative accuracy. The fast ones are for results that are
+// The activations in fp32 on the device, in the order of the ops' choice {gelu_tanh, gelu, silu, relu, tanh}: value f(x)
+// and slope f'(x). NaN stays NaN; negative tails keep their relative accuracy. The fast ones are for results that are
 // rounded to bf16: with the others a pass over bf16 would be bound by instructions, not by memory.
 #pragma once
 
@@ -67,6 +67,13 @@ struct Relu {
     static __device__ __forceinline__ float value(float x) { return x < 0 ? 0.0f : x; }
     static __device__ __forceinline__ float slope(float x) { return x > 0 ? 1.0f : 0.0f; }
 };
+struct Tanh {
+    static __device__ __forceinline__ float value(float x) { return tanhf(x); }
+    static __device__ __forceinline__ float slope(float x) {
+        const float t = tanhf(x);
+        return fmaf(-t, t, 1.0f);
+    }
+};
 
 /// Calls body(an activation) for a choice of the ops' list.
 template <bool kFast, typename Body>
@@ -78,8 +85,10 @@ auto with_activation(int64_t kind, Body&& body) {
             return body(Gelu<kFast>());
         case 2:
             return body(Silu<kFast>());
-        default:
+        case 3:
             return body(Relu());
+        default:
+            return body(Tanh());
     }
 }
 

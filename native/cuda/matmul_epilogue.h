@@ -97,8 +97,10 @@ struct MatmulEpilogue {
                 return kSlope ? Gelu<kFast>::slope(x) : Gelu<kFast>::value(x);
             case 3:
                 return kSlope ? Silu<kFast>::slope(x) : Silu<kFast>::value(x);
-            default:
+            case 4:
                 return kSlope ? Relu::slope(x) : Relu::value(x);
+            default:
+                return kSlope ? Tanh::slope(x) : Tanh::value(x);
         }
     }
 };

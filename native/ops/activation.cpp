@@ -4,7 +4,7 @@
 namespace ingot {
 
 static const std::vector<AttributeSpec> attributes = {
-    {"kind", AttributeKind::Choice, 0, {"gelu_tanh", "gelu", "silu", "relu"}}};
+    {"kind", AttributeKind::Choice, 0, {"gelu_tanh", "gelu", "silu", "relu", "tanh"}}};
 
 static const OpDefinition activation = {
     .name = "activation",

@@ -12,7 +12,7 @@ static const OpDefinition matmul = {
                  {"bias", kIn | kOptional, "T", "N"},
                  {"aux", kInOut | kOptional, "T", "M N"},
                  {"y", kInOut | kRows, "Y", "M N"}},
-    .attributes = {{"activation", AttributeKind::Choice, 0, {"none", "gelu_tanh", "gelu", "silu", "relu"}},
+    .attributes = {{"activation", AttributeKind::Choice, 0, {"none", "gelu_tanh", "gelu", "silu", "relu", "tanh"}},
                    // forward: aux, if present, receives a·b + bias and y its activation.
                    // backward: y = (a·b) ⊙ activation'(aux).
                    {"backward", AttributeKind::Flag, 0},

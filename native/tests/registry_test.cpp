@@ -52,7 +52,7 @@ TEST(Ops, SayWhatTheyTake) {
         if (std::string(info.name) == "matmul") {
             EXPECT_STREQ(info.operands, "a[M,K]:T, b[K,N]:T, bias[N]:T?, inout aux[M,N]:T?, inout y[M,N]:Y");
             EXPECT_STREQ(info.attributes,
-                         "activation=none (none|gelu_tanh|gelu|silu|relu), backward=0, accumulate=0, tf32=0");
+                         "activation=none (none|gelu_tanh|gelu|silu|relu|tanh), backward=0, accumulate=0, tf32=0");
         }
         if (std::string(info.name) == "rms_norm") {
             EXPECT_STREQ(info.attributes, "epsilon=1e-06");

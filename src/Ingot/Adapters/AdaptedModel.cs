@@ -16,6 +16,7 @@ public sealed record AdaptedModel : ModelConfig
     {
         (Base, Lora) = (model, lora);
         (BeginOfText, EndOfText, OtherSettings) = (model.BeginOfText, model.EndOfText, model.OtherSettings);
+        Labels = model.Labels;
     }
 
     /// <summary>The model without the adapter.</summary>
@@ -26,6 +27,9 @@ public sealed record AdaptedModel : ModelConfig
 
     /// <inheritdoc/>
     public override string ModelType => Base.ModelType;
+
+    /// <inheritdoc/>
+    public override ModelTask Task => Base.Task;
 
     /// <inheritdoc/>
     public override int VocabularySize => Base.VocabularySize;

@@ -67,11 +67,17 @@ public static class ModelFiles
     }
 
     /// <summary>Loads the model of a folder, as training here, Hugging Face's transformers or others have left it.</summary>
+    /// <param name="folder">The model's folder.</param>
+    /// <param name="device">Where the parameters go.</param>
+    /// <param name="computeType">dtype of computations.</param>
+    /// <param name="training">Whether gradients and moments are needed.</param>
+    /// <param name="change">See <see cref="ModelTensors.Open"/>; parameters that the files do not hold stay zero.</param>
     /// <exception cref="IOException">A file is missing or cannot be read.</exception>
     /// <exception cref="InvalidDataException">A file's content is wrong; the message names file and place.</exception>
-    public static (ModelConfig Model, ParameterStore Parameters) LoadModel(string folder, Device device, DType computeType, bool training)
+    public static (ModelConfig Model, ParameterStore Parameters) LoadModel(string folder, Device device, DType computeType, bool training,
+        Func<ModelConfig, ModelConfig>? change = null)
     {
-        using var tensors = ModelTensors.Open(folder);
+        using var tensors = ModelTensors.Open(folder, change);
         var store = new ParameterStore(device, tensors.Parameters, computeType, training);
         try
         {
@@ -88,7 +94,7 @@ public static class ModelFiles
     /// <summary>Fills the parameters of a folder's model; the store may have others besides, such as an adapter's.</summary>
     public static void Load(ModelTensors tensors, ParameterStore store)
     {
-        foreach (var p in tensors.Parameters)
+        foreach (var p in tensors.Parameters.Where(p => !tensors.Missing.Contains(p.Name)))
             Fill(tensors[p.Name], (values, begin) => store.Write(p.Name, values, begin));
     }
 

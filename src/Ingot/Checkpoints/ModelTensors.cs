@@ -6,23 +6,25 @@ namespace Ingot.Checkpoints;
 /// <summary>
 /// A model folder in Hugging Face's layout, checked: its config.json, and for every parameter of that model the tensor that holds it.
 /// Files name tensors in several ways: with the name of the model's body in front or without it, with buffers that follow from the
-/// sizes, with a copy of a head that is tied to the token table. Nothing is read but what the check takes.
+/// sizes, with a copy of a head that is tied to the token table. A model may be opened with another head than the folder's: then the
+/// folder lacks the new head's tensors, and the old one's are passed over. Nothing is read but what the check takes.
 /// </summary>
 public sealed class ModelTensors : IDisposable
 {
-    private const string HeadName = "lm_head.weight";
-
+    private readonly bool _newHead;
     private readonly ModelWeights _weights;
     private readonly Dictionary<string, SafetensorsTensor> _tensors = new(StringComparer.Ordinal);
 
-    private ModelTensors(ModelConfig model, ModelWeights weights)
+    private ModelTensors(ModelConfig saved, ModelConfig model, ModelWeights weights)
     {
-        Model = model;
+        _newHead = model.Task != saved.Task || !model.Labels.SequenceEqual(saved.Labels);
+        Model = model.AsIn(weights.Tensors.Select(tensor => model.CanonicalName(tensor.Name)).ToHashSet(StringComparer.Ordinal));
+        model = Model;
         Parameters = model.DeclareParameters();
         _weights = weights;
     }
 
-    /// <summary>The model of the folder's config.json.</summary>
+    /// <summary>The model of the folder's config.json, or what was made of it.</summary>
     public ModelConfig Model { get; }
 
     /// <summary>The model's parameters in the order of declaration.</summary>
@@ -34,21 +36,27 @@ public sealed class ModelTensors : IDisposable
     /// <summary>Names of tensors in the files that the model does not need: buffers and copies.</summary>
     public IReadOnlyList<string> Passed { get; private set; } = [];
 
+    /// <summary>Parameters of a new head, which the files do not hold.</summary>
+    public IReadOnlyList<string> Missing { get; private set; } = [];
+
     /// <summary>The tensor that holds a parameter: of its shape, in F32, F16 or BF16.</summary>
     public SafetensorsTensor this[string parameter] => _tensors[parameter];
 
     /// <summary>Opens a folder.</summary>
+    /// <param name="folder">The model's folder.</param>
+    /// <param name="change">Makes of the model of config.json the one that is wanted, with another head; null for that of config.json.</param>
     /// <exception cref="IOException">A file is missing or cannot be read; the message names it.</exception>
     /// <exception cref="InvalidDataException">
     /// A file's content is wrong, or the weights are not those of the config: the message names the tensor and both shapes.
     /// </exception>
-    public static ModelTensors Open(string folder)
+    public static ModelTensors Open(string folder, Func<ModelConfig, ModelConfig>? change = null)
     {
-        var model = ModelFiles.LoadConfig(folder);
+        var saved = ModelFiles.LoadConfig(folder);
+        var model = change is null ? saved : change(saved);
         var weights = ModelWeights.Open(folder);
         try
         {
-            var tensors = new ModelTensors(model, weights);
+            var tensors = new ModelTensors(saved, model, weights);
             tensors.Match();
             return tensors;
         }
@@ -66,32 +74,38 @@ public sealed class ModelTensors : IDisposable
     {
         var wanted = Parameters.ToDictionary(p => p.Name, StringComparer.Ordinal);
         var passed = new List<string>();
-        var copies = new List<SafetensorsTensor>();
+        var copies = new List<(SafetensorsTensor Copy, string Parameter)>();
         foreach (var tensor in _weights.Tensors)
         {
-            if (FindParameter(tensor.Name, wanted) is { } parameter)
+            var name = Model.CanonicalName(tensor.Name);
+            var isOfOtherHead = Model.IsOfOtherHead(name, _newHead);
+            if (!isOfOtherHead && FindParameter(name, wanted) is { } parameter)
             {
                 Take(tensor, parameter);
                 continue;
             }
 
-            if (Model.TokenTableCopies.Contains(tensor.Name) || Model.TokenTableCopies.Contains(Model.BodyPrefix + tensor.Name))
-                copies.Add(tensor);
-            else if (!IsBuffer(tensor.Name) && !Model.IsBuffer(tensor.Name))
+            if (Model.TiedNames.TryGetValue(name, out var own) || Model.TiedNames.TryGetValue(Model.BodyPrefix + name, out own))
+                copies.Add((tensor, own));
+            else if (!isOfOtherHead && !IsBuffer(name) && !Model.IsBuffer(name))
                 throw Bad($"the tensor '{tensor.Name}' [{Text(tensor.Shape)}] belongs to no part of the {Model.ModelType} of config.json");
             passed.Add(tensor.Name);
         }
 
-        if (Parameters.FirstOrDefault(p => !_tensors.ContainsKey(p.Name)) is { } missing)
+        var lacking = Parameters.Where(p => !_tensors.ContainsKey(p.Name)).ToList();
+        if (lacking.Find(p => !_newHead || !Model.IsOfHead(p.Name)) is { } missing)
         {
             throw Bad($"the tensor '{missing.Name}' [{Text(missing.Shape)}] is missing, which the model of its config.json has"
-                + (missing.Name == HeadName ? ": if its head is the token table, set tie_word_embeddings to true there" : ""));
+                + (IsHead(missing.Name) ? ": if its head is the token table, set tie_word_embeddings to true there" : ""));
         }
 
-        foreach (var copy in copies)
-            CheckCopy(copy, _tensors[Model.TokenTableName]);
-        Passed = passed;
+        foreach (var (copy, own) in copies)
+            CheckCopy(copy, _tensors[own]);
+        (Passed, Missing) = (passed, lacking.ConvertAll(p => p.Name));
     }
+
+    private bool IsHead(string parameter) => Model.Task is ModelTask.CausalLm or ModelTask.MaskedLm
+        && Model.HeadWeight(new Graph()).Storage.Name == parameter;
 
     private ParameterInfo? FindParameter(string name, Dictionary<string, ParameterInfo> wanted) =>
         wanted.GetValueOrDefault(name) ?? wanted.GetValueOrDefault(Model.BodyPrefix + name);
@@ -111,18 +125,21 @@ public sealed class ModelTensors : IDisposable
             throw Bad($"the tensors '{_tensors[parameter.Name].Name}' and '{tensor.Name}' are the same part of the model");
     }
 
-    // Masks and rotary frequencies, which older versions of transformers saved.
+    // Masks, positions and rotary frequencies, which older versions of transformers saved.
     private static bool IsBuffer(string name) =>
         name.EndsWith(".attn.bias", StringComparison.Ordinal) || name.EndsWith(".attn.masked_bias", StringComparison.Ordinal)
-        || name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal);
+        || name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal)
+        || name.EndsWith("embeddings.position_ids", StringComparison.Ordinal)
+        || name.EndsWith("embeddings.token_type_ids", StringComparison.Ordinal);
 
     // The config says that the head is the token table. A file that holds another head as well was trained with it.
     private void CheckCopy(SafetensorsTensor copy, SafetensorsTensor table)
     {
+        var what = copy.Name.EndsWith(".bias", StringComparison.Ordinal) ? "the head's bias" : "the token table";
         if (!copy.Shape.SequenceEqual(table.Shape) || !TensorFloats.Supports(copy.Dtype))
         {
             throw Bad($"tensor '{copy.Name}' is {copy.Dtype.FileName()} [{Text(copy.Shape)}], "
-                + $"the token table {table.Dtype.FileName()} [{Text(table.Shape)}]");
+                + $"{what} {table.Dtype.FileName()} [{Text(table.Shape)}]");
         }
 
         var elements = TensorFloats.ElementsOf(table);
@@ -134,7 +151,7 @@ public sealed class ModelTensors : IDisposable
             TensorFloats.Read(table, done, b.AsSpan(0, part));
             if (!a.AsSpan(0, part).SequenceEqual(b.AsSpan(0, part)))
             {
-                throw Bad($"the tensor '{copy.Name}' is not the token table '{table.Name}', as tie_word_embeddings of config.json says: "
+                throw Bad($"the tensor '{copy.Name}' is not {what} '{table.Name}', as tie_word_embeddings of config.json says: "
                     + "set it to false there if the head has weights of its own");
             }
         }

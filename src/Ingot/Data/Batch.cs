@@ -13,7 +13,7 @@ public sealed class Batch
     /// <summary>The segment of places that hold no token.</summary>
     public const int Padding = -1;
 
-    private readonly int[] _tokens, _targets, _positions, _segments, _rowLengths, _source, _sourceLengths;
+    private readonly int[] _tokens, _targets, _positions, _segments, _tokenTypes, _rowLengths, _source, _sourceLengths;
 
     /// <summary>Allocates a batch, all of it padding.</summary>
     /// <param name="rows">Rows, at least 1.</param>
@@ -30,7 +30,8 @@ public sealed class Batch
         (Rows, MostLength, HasSegments, MostSourceLength) = (rows, mostLength, hasSegments, mostSourceLength);
         _rowLengths = new int[rows];
         (_tokens, _targets) = (new int[rows * mostLength], new int[rows * mostLength]);
-        (_positions, _segments) = hasSegments ? (new int[rows * mostLength], new int[rows * mostLength]) : ([], []);
+        (_positions, _segments, _tokenTypes) = hasSegments
+            ? (new int[rows * mostLength], new int[rows * mostLength], new int[rows * mostLength]) : ([], [], []);
         (_source, _sourceLengths) = mostSourceLength > 0 ? (new int[rows * mostSourceLength], new int[rows]) : ([], []);
         Clear(mostLength, mostSourceLength);
     }
@@ -44,7 +45,7 @@ public sealed class Batch
     /// <summary>Tokens of a row, padding included.</summary>
     public int Length { get; private set; }
 
-    /// <summary>Whether rows hold several sequences, so that <see cref="Positions"/> and <see cref="Segments"/> count.</summary>
+    /// <summary>Whether rows hold several sequences, so that <see cref="Positions"/>, <see cref="Segments"/> and <see cref="TokenTypes"/> count.</summary>
     public bool HasSegments { get; }
 
     /// <summary>Tokens that a source can hold; 0 for no sources.</summary>
@@ -86,6 +87,9 @@ public sealed class Batch
     /// <summary>The number of each token's sequence in its row, or <see cref="Padding"/>; empty without segments.</summary>
     public Span<int> Segments => HasSegments ? _segments.AsSpan(0, Rows * Length) : [];
 
+    /// <summary>Which text of a pair each token is from, 0 or 1; empty without segments.</summary>
+    public Span<int> TokenTypes => HasSegments ? _tokenTypes.AsSpan(0, Rows * Length) : [];
+
     /// <summary>Makes the batch one of rows of so many tokens, and sources of so many, all padding.</summary>
     public void Clear(int length, int sourceLength = 0)
     {
@@ -99,6 +103,7 @@ public sealed class Batch
         Targets.Fill(Ignore);
         Positions.Clear();
         Segments.Fill(Padding);
+        TokenTypes.Clear();
         Source.Clear();
         SourceLengths.Clear();
     }
@@ -135,9 +140,11 @@ public sealed class Batch
         {
             other.Positions.CopyTo(Positions[at..]);
             other.Segments.CopyTo(Segments[at..]);
+            other.TokenTypes.CopyTo(TokenTypes[at..]);
             return;
         }
 
+        TokenTypes.Slice(at, other.Tokens.Length).Clear();
         for (var i = 0; i < other.Tokens.Length; i++)
         {
             var (row, position) = Math.DivRem(i, Length);

@@ -41,8 +41,15 @@ public sealed class Decoder : IDisposable
     private DeviceBuffer? _logits;
 
     /// <summary>Prepares decoding of sequences of at most <paramref name="capacity"/> tokens (0: the model's context).</summary>
+    /// <exception cref="ArgumentException">The model does not write text.</exception>
     public Decoder(ModelConfig model, ParameterStore parameters, int capacity = 0)
     {
+        if (model.Task != ModelTask.CausalLm)
+        {
+            throw new ArgumentException($"a {model.ModelType} for {model.Task.Name()} does not write text: that takes a causal language model, "
+                + "such as a gpt2 or a llama");
+        }
+
         _model = model;
         _parameters = parameters;
         Context = capacity is 0 ? model.MaxPositions : Math.Min(capacity, model.MaxPositions);

@@ -137,6 +137,9 @@ public sealed class CompiledGraph : IDisposable
         return place.Buffer.Map<T>(place.Offset, checked((int)t.Elements));
     }
 
+    /// <summary>Whether there is an input of that name.</summary>
+    public bool HasInput(string name) => _graph.Inputs.ContainsKey(name);
+
     /// <summary>Gives an input its values for the next runs.</summary>
     public void Set<T>(string name, ReadOnlySpan<T> values)
         where T : unmanaged

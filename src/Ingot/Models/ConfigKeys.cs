@@ -34,6 +34,21 @@ public sealed class ConfigKeys(JsonObject json, string path = "")
         ? [.. e.EnumerateArray().Select(id => id.GetInt32())]
         : [e.GetInt32()], "token id or list of token ids")!;
 
+    /// <summary>The first string of a list; null if there is none.</summary>
+    public string? FirstText(string key) => Read(key, null, e => e.EnumerateArray().Select(item => item.GetString()).FirstOrDefault(),
+        "list of strings", optional: true);
+
+    /// <summary>Names by id, {"0": "A", "1": "B"}: ids from 0 on without a gap, no name twice.</summary>
+    public IReadOnlyList<string> Labels(string key)
+    {
+        var names = Read<Dictionary<string, string>>(key, null!, e => e.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString()!),
+            "object of labels by id");
+        List<string> labels = [.. Enumerable.Range(0, names.Count).Select(id => names.GetValueOrDefault($"{id}")
+            ?? throw new FormatException($"config.json: '{path}{key}' has {names.Count} labels, but none with the id {id}"))];
+        return labels.Distinct().Count() == labels.Count ? labels
+            : throw new FormatException($"config.json: '{path}{key}' has the same label twice");
+    }
+
     /// <summary>An object, or null.</summary>
     public ConfigKeys? Section(string key)
     {

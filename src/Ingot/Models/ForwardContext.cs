@@ -9,6 +9,7 @@ namespace Ingot.Models;
 public sealed class ForwardContext
 {
     private readonly List<Tensor> _caches = [];
+    private Tensor? _tokenTypes;
 
     /// <summary>Declares the inputs of a forward pass over whole sequences (training, evaluation).</summary>
     public ForwardContext(Graph graph, long batch, long length)
@@ -20,8 +21,8 @@ public sealed class ForwardContext
     }
 
     /// <summary>
-    /// A forward pass over rows that hold several sequences: where each token stands and which sequence it belongs to are inputs
-    /// ("positions", "segments").
+    /// A forward pass over rows that hold several sequences, or one and padding: where each token stands and which sequence it belongs to
+    /// are inputs ("positions", "segments"), and which text of a pair it is from, if the model asks ("token_types").
     /// </summary>
     public static ForwardContext WithSegments(Graph graph, long batch, long length, Tensor? dropoutSeed = null) => new(graph, batch, length)
     {
@@ -69,6 +70,12 @@ public sealed class ForwardContext
 
     /// <summary>How many tokens of each source count, [batch] int32; those behind are padding.</summary>
     public Tensor? SourceLengths { get; init; }
+
+    /// <summary>
+    /// Which text of a pair each token is from, [batch, length] int32: an input from when a model asks for it; null without segments,
+    /// where all are from the first.
+    /// </summary>
+    public Tensor? TokenTypes => Segments is null ? null : _tokenTypes ??= Graph.Input("token_types", DType.I32, Batch, Length);
 
     /// <summary>{seed, step} for dropout, [2] int64; null for no dropout.</summary>
     public Tensor? DropoutSeed { get; init; }
@@ -132,7 +139,7 @@ public sealed class ForwardContext
     public Tensor SourceAttention(Tensor q, Tensor k, Tensor v) =>
         Attention.Apply(q, k, v, new AttentionMask(Causal: false), keyLengths: SourceLengths);
 
-    /// <summary>Causal self-attention of q [B, T, H, D] over k and v [B, T, KV, D], through the cache if there is one.</summary>
+    /// <summary>Self-attention of q [B, T, H, D] over k and v [B, T, KV, D], through the cache if there is one.</summary>
     public Tensor SelfAttention(Tensor q, Tensor k, Tensor v, AttentionMask mask)
     {
         if (CacheCapacity == 0)

@@ -1,6 +1,9 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Ingot.Bindings;
 using Ingot.Graphs;
+using Ingot.Graphs.Ops;
+using Ingot.Models.Bert;
 using Ingot.Models.Gpt2;
 using Ingot.Models.Llama;
 using Ingot.Models.Transformer;
@@ -13,8 +16,14 @@ namespace Ingot.Models;
 /// </summary>
 public abstract record ModelConfig
 {
-    /// <summary>Hugging Face's model_type: "gpt2", "llama", "qwen2", "qwen3", "marian", "m2m_100".</summary>
+    /// <summary>model_type of the families that there are.</summary>
+    public static IReadOnlyList<string> Families { get; } = ["gpt2", "llama", "qwen2", "qwen3", "marian", "m2m_100", "bert", "roberta"];
+
+    /// <summary>Hugging Face's model_type: one of <see cref="Families"/>.</summary>
     public abstract string ModelType { get; }
+
+    /// <summary>What the head is for.</summary>
+    public virtual ModelTask Task => ModelTask.CausalLm;
 
     /// <summary>Number of token ids.</summary>
     public abstract int VocabularySize { get; }
@@ -37,6 +46,9 @@ public abstract record ModelConfig
     /// <summary>Names under which files may hold copies of the token table.</summary>
     internal virtual IReadOnlyList<string> TokenTableCopies => ["lm_head.weight"];
 
+    /// <summary>Names under which files repeat a parameter, and the parameter's own: a head that is tied to the token table.</summary>
+    internal virtual IReadOnlyDictionary<string, string> TiedNames => TokenTableCopies.ToDictionary(name => name, _ => TokenTableName);
+
     /// <summary>Whether a tensor of a file follows from the sizes, so that it need not be read.</summary>
     internal virtual bool IsBuffer(string name) => false;
 
@@ -46,17 +58,77 @@ public abstract record ModelConfig
     /// <summary>eos_token_id: the tokens that end a document or an answer; empty if the vocabulary has none.</summary>
     public IReadOnlyList<int> EndOfText { get; init; } = [];
 
+    /// <summary>id2label: names of what a classifier chooses from, by id; empty for other tasks.</summary>
+    public IReadOnlyList<string> Labels { get; init; } = [];
+
     /// <summary>What config.json says besides and what does not change the computation, such as pad_token_id; it is written again.</summary>
     public JsonObject? OtherSettings { get; init; }
 
-    /// <summary>Writes the model down: token ids of the context → hidden states [batch · length, width] after the final norm.</summary>
+    /// <summary>
+    /// Writes the model down up to what the head's last layer reads: token ids of the context → [batch · length, width], or
+    /// [batch, width] where a whole sequence gets a label.
+    /// </summary>
     public abstract Tensor Forward(ForwardContext context);
 
-    /// <summary>The head's weight as [width, vocabulary].</summary>
+    /// <summary>The weight of the head's last layer as [width, vocabulary or labels].</summary>
+    /// <exception cref="InvalidOperationException">The model has no head (<see cref="ModelTask.FeatureExtraction"/>).</exception>
     public abstract Tensor HeadWeight(Graph graph);
 
-    /// <summary>What is added to the logits, [vocabulary]; null for nothing.</summary>
+    /// <summary>The bias of the head's last layer; null if it has none.</summary>
     public virtual Tensor? HeadBias(Graph graph) => null;
+
+    /// <summary>Logits of the head: [batch · length, vocabulary or labels], or [batch, labels].</summary>
+    public Tensor Logits(ForwardContext context) =>
+        Linear.Apply(Forward(context), HeadWeight(context.Graph), HeadBias(context.Graph));
+
+    /// <summary>Losses of the head, one for each row of <see cref="Forward"/>, whose gradients are times scale.</summary>
+    /// <param name="context">The batch.</param>
+    /// <param name="targets">One for each row of <see cref="Forward"/>, int32 (<see cref="TargetsInput"/>).</param>
+    /// <param name="scale">See <see cref="Head.CrossEntropy"/>.</param>
+    /// <param name="ignoreIndex">Targets that do not count.</param>
+    /// <param name="labelSmoothing">Label smoothing.</param>
+    /// <param name="predictions">Keeps the likeliest of every row as the graph's output of that name; null for none.</param>
+    public Tensor Losses(ForwardContext context, Tensor targets, Tensor scale, int ignoreIndex, double labelSmoothing = 0,
+        string? predictions = null) =>
+        Head.CrossEntropy(Forward(context), HeadWeight(context.Graph), targets, scale, ignoreIndex, labelSmoothing,
+            bias: HeadBias(context.Graph), predictions: predictions);
+
+    /// <summary>The input "targets" of a batch: one for each row of <see cref="Forward"/>.</summary>
+    internal Tensor TargetsInput(Graph graph, int batch, int length) =>
+        graph.Input("targets", DType.I32, batch, TargetsOf(1, length));
+
+    /// <summary>
+    /// Takes from the targets of a batch, [rows, length], those that the input has: all or, where a whole sequence has one, that at its
+    /// first token.
+    /// </summary>
+    internal void TakeTargets(ReadOnlySpan<int> targets, int length, Span<int> taken)
+    {
+        var every = length / TargetsOf(1, length);
+        for (var i = 0; i < taken.Length; i++)
+            taken[i] = targets[i * every];
+    }
+
+    /// <summary>Rows of <see cref="Forward"/> for so many sequences.</summary>
+    internal int TargetsOf(int rows, int length) => Task == ModelTask.SequenceClassification ? rows : rows * length;
+
+    /// <summary>The same model with a head for another task, and the labels that a classifier has.</summary>
+    /// <exception cref="ArgumentException">The family has no such head.</exception>
+    public virtual ModelConfig ForTask(ModelTask task, IReadOnlyList<string> labels) => task == Task ? this
+        : throw new ArgumentException($"a {ModelType} has no head for {task.Name()}: that takes a bert or a roberta");
+
+    /// <summary>The model as a file of weights has it that holds tensors of these names: a part may be there or not.</summary>
+    internal virtual ModelConfig AsIn(IReadOnlySet<string> names) => this;
+
+    /// <summary>The name that a tensor of a file has today, where older files or those of other heads have another.</summary>
+    internal virtual string CanonicalName(string name) => name;
+
+    /// <summary>Whether a tensor of a file belongs to a head that this model does not have.</summary>
+    /// <param name="name">The tensor's canonical name.</param>
+    /// <param name="newLabels">Whether the file's classifier chooses among other labels, so that it is not this model's.</param>
+    internal virtual bool IsOfOtherHead(string name, bool newLabels) => false;
+
+    /// <summary>Whether a parameter belongs to the head, so that a model for another task does not have it.</summary>
+    internal virtual bool IsOfHead(string parameter) => false;
 
     /// <summary>Hugging Face's config.json, as versions 4 and 5 of transformers read it.</summary>
     public JsonObject ToJson()
@@ -96,8 +168,9 @@ public abstract record ModelConfig
             "qwen3" => LlamaConfig.Read(keys, LlamaFlavor.Qwen3),
             "marian" => MarianConfig.Read(keys),
             "m2m_100" => M2M100Config.Read(keys),
-            var other => throw new FormatException($"model_type '{other}' is not supported; supported are gpt2, llama, qwen2, qwen3, "
-                + "marian, m2m_100"),
+            "bert" => BertConfig.Read(keys, BertFlavor.Bert),
+            "roberta" => BertConfig.Read(keys, BertFlavor.Roberta),
+            var other => throw new FormatException($"model_type '{other}' is not supported; supported are {string.Join(", ", Families)}"),
         };
         config = config with
         {
@@ -114,8 +187,12 @@ public abstract record ModelConfig
     {
         var graph = new Graph();
         Forward(SmallestContext(graph));
-        HeadWeight(graph);
-        HeadBias(graph);
+        if (Task != ModelTask.FeatureExtraction)
+        {
+            HeadWeight(graph);
+            HeadBias(graph);
+        }
+
         return graph.Parameters;
     }
 

@@ -15,6 +15,9 @@ public sealed class Evaluator : IDisposable
     private readonly int _length;
     private readonly bool _hasSegments;
     private readonly int _sourceLength;
+    private readonly bool _predicts;
+    private int[] _targets = [];
+    private int[] _predictions = [];
     private readonly IReadOnlyDictionary<string, string> _kernels;
     private readonly Dictionary<(int Length, int SourceLength), CompiledGraph> _programs = [];
 
@@ -26,23 +29,30 @@ public sealed class Evaluator : IDisposable
     /// <param name="hasSegments">Whether rows hold several sequences that do not see each other.</param>
     /// <param name="kernels">Kernel variants by op.</param>
     /// <param name="sourceLength">Tokens of a row's source, at most; 0 for models that are not encoder-decoders.</param>
+    /// <param name="predicts">Whether the likeliest of each target's place is wanted (<see cref="Predictions"/>).</param>
     public Evaluator(ModelConfig model, ParameterStore parameters, int batch, int length, bool hasSegments = false,
-        IReadOnlyDictionary<string, string>? kernels = null, int sourceLength = 0)
+        IReadOnlyDictionary<string, string>? kernels = null, int sourceLength = 0, bool predicts = false)
     {
+        _predicts = predicts;
         (_model, _parameters, _batch, _length, _hasSegments) = (model, parameters, batch, length, hasSegments);
         _sourceLength = sourceLength;
         _kernels = kernels ?? new Dictionary<string, string>();
         _programs.Add((length, sourceLength), Compile(length, sourceLength));
     }
 
+    /// <summary>The targets of the last batch that counted, and for each the likeliest token or label; empty unless they are wanted.</summary>
+    public IEnumerable<(int Target, int Prediction)> Predictions => _targets.Zip(_predictions).Where(pair => pair.First != Batch.Ignore);
+
     /// <summary>Sum of the negative log-likelihoods of the targets that count, in nats, and how many count.</summary>
-    public (double Sum, long Count) Run(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets) => Run(tokens, targets, [], [], [], [], _length);
+    public (double Sum, long Count) Run(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets) =>
+        Run(tokens, targets, [], [], [], [], [], _length);
 
     /// <inheritdoc cref="Run(ReadOnlySpan{int}, ReadOnlySpan{int})"/>
     public (double Sum, long Count) Run(Batch batch)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        return Run(batch.Tokens, batch.Targets, batch.Positions, batch.Segments, batch.Source, batch.SourceLengths, batch.Length);
+        return Run(batch.Tokens, batch.Targets, batch.Positions, batch.Segments, batch.TokenTypes, batch.Source, batch.SourceLengths,
+            batch.Length);
     }
 
     /// <inheritdoc/>
@@ -53,7 +63,7 @@ public sealed class Evaluator : IDisposable
     }
 
     private (double Sum, long Count) Run(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, ReadOnlySpan<int> positions,
-        ReadOnlySpan<int> segments, ReadOnlySpan<int> source, ReadOnlySpan<int> sourceLengths, int length)
+        ReadOnlySpan<int> segments, ReadOnlySpan<int> tokenTypes, ReadOnlySpan<int> source, ReadOnlySpan<int> sourceLengths, int length)
     {
         var size = _batch * length;
         if (tokens.Length != size || targets.Length != size || length > _length)
@@ -73,11 +83,15 @@ public sealed class Evaluator : IDisposable
         if (!_programs.TryGetValue(key, out var program))
             _programs.Add(key, program = Compile(length, key.Item2));
         program.Set("tokens", tokens);
-        program.Set("targets", targets);
+        _targets = new int[_model.TargetsOf(_batch, length)];
+        _model.TakeTargets(targets, length, _targets);
+        program.Set<int>("targets", _targets);
         if (_hasSegments)
         {
             program.Set("positions", positions);
             program.Set("segments", segments);
+            if (program.HasInput("token_types"))
+                program.Set("token_types", tokenTypes);
         }
 
         if (_sourceLength > 0)
@@ -87,6 +101,8 @@ public sealed class Evaluator : IDisposable
         }
 
         program.Run();
+        if (_predicts)
+            program.Get<int>("predictions", _predictions = new int[_targets.Length]);
         return (program.Get<float>("loss"), counted);
     }
 
@@ -96,10 +112,9 @@ public sealed class Evaluator : IDisposable
         var context = _hasSegments ? ForwardContext.WithSegments(graph, _batch, length)
             : sourceLength > 0 ? ForwardContext.WithSource(graph, _batch, length, sourceLength)
             : new ForwardContext(graph, _batch, length);
-        var targets = graph.Input("targets", DType.I32, _batch, length);
+        var targets = _model.TargetsInput(graph, _batch, length);
         var one = graph.Input("scale", DType.F32, 1);
-        var losses = Head.CrossEntropy(_model.Forward(context), _model.HeadWeight(graph), targets, one, Batch.Ignore,
-            bias: _model.HeadBias(graph));
+        var losses = _model.Losses(context, targets, one, Batch.Ignore, predictions: _predicts ? "predictions" : null);
         var loss = graph.Place(StorageKind.Output, "loss", DType.F32, 1);
         graph.Emit(Elementwise.ReduceSumOp, [losses, one, loss]);
         graph.Output("loss", loss);

@@ -26,10 +26,9 @@ internal sealed class SequenceLikelihood : IDisposable
         var graph = new Graph(options.ComputeType);
         var seed = graph.Input("seed", DType.I64, 2);
         var context = new ForwardContext(graph, options.Batch, options.Length) { DropoutSeed = dropout ? seed : null };
-        var targets = graph.Input("targets", DType.I32, options.Batch, options.Length);
+        var targets = model.TargetsInput(graph, options.Batch, options.Length);
         var scale = graph.Input("scale", DType.F32, 1);
-        graph.Output("losses", Head.CrossEntropy(model.Forward(context), model.HeadWeight(graph), targets, scale, options.IgnoreIndex,
-            bias: model.HeadBias(graph)));
+        graph.Output("losses", model.Losses(context, targets, scale, options.IgnoreIndex));
         _graph = CompiledGraph.Compile(graph, parameters, new CompileOptions
         {
             Fuse = options.Fuse,

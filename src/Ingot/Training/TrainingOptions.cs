@@ -243,8 +243,10 @@ public sealed partial record TrainingOptions
 
     // ---- What is learnt ----
 
-    /// <summary>"causal_lm" learns what comes next; "dpo" learns from pairs of answers, "chosen" and "rejected", which is preferred.</summary>
-    public TrainingObjective Objective { get; init; } = TrainingObjective.CausalLm;
+    /// <summary>
+    /// "cross_entropy" learns what the task asks for; "dpo" learns from pairs of answers, "chosen" and "rejected", which is preferred.
+    /// </summary>
+    public TrainingObjective Objective { get; init; } = TrainingObjective.CrossEntropy;
 
     /// <summary>dpo: how strongly the model is held to the one that it started from; above 0.</summary>
     public double DpoBeta { get; init; } = 0.1;
@@ -354,8 +356,8 @@ public enum LrSchedulerType
 /// <summary>What a run learns.</summary>
 public enum TrainingObjective
 {
-    /// <summary>What comes next.</summary>
-    CausalLm,
+    /// <summary>The likelihood of what the task asks for: of what comes next, of masked tokens, of labels.</summary>
+    CrossEntropy,
 
     /// <summary>Which of two answers is preferred: direct preference optimisation (Rafailov et al. 2023).</summary>
     Dpo,

@@ -92,14 +92,14 @@ public readonly record struct StepResult(double Loss, double GradientNorm, bool 
 /// </summary>
 public sealed class TrainingStep : IDisposable
 {
-    // What a pass is given lies behind its tokens and targets (and positions and segments), what an update is given and what comes of it
+    // What a pass is given lies behind its tokens and targets (and positions, segments and token types), what an update is given and what comes of it
     // in buffers of their own; each value on its own cache line.
     private const long LimitsAt = 0, SchedulesAt = 64, ScheduleBytes = 64;
     private const long LossAt = 0, NormAt = 64, ControlAt = 128, SquaresAt = 192, ResultsBytes = 256;
 
     private readonly ModelConfig _model;
     private readonly TrainingStepOptions _options;
-    private readonly long _targetsAt, _positionsAt, _segmentsAt, _sourceAt, _sourceLengthsAt, _scaleAt, _seedAt;
+    private readonly long _targetsAt, _positionsAt, _segmentsAt, _tokenTypesAt, _sourceAt, _sourceLengthsAt, _scaleAt, _seedAt;
     private readonly HostInput _pass;
     private readonly HostInput _settings;
     private readonly DeviceBuffer _results;
@@ -118,8 +118,8 @@ public sealed class TrainingStep : IDisposable
         var device = parameters.Device;
         var onHost = device.Kind == DeviceKind.Cpu;
         _targetsAt = ((4L * options.Batch * options.Length) + 255) / 256 * 256;
-        (_positionsAt, _segmentsAt) = (2 * _targetsAt, 3 * _targetsAt);
-        _sourceAt = (options.HasSegments ? 4 : 2) * _targetsAt;
+        (_positionsAt, _segmentsAt, _tokenTypesAt) = (2 * _targetsAt, 3 * _targetsAt, 4 * _targetsAt);
+        _sourceAt = (options.HasSegments ? 5 : 2) * _targetsAt;
         _sourceLengthsAt = _sourceAt + (((4L * options.Batch * options.SourceLength) + 63) / 64 * 64);
         _scaleAt = _sourceLengthsAt + (options.SourceLength > 0 ? ((4L * options.Batch) + 63) / 64 * 64 : 0);
         _seedAt = _scaleAt + (((4L * options.Batch) + 63) / 64 * 64);
@@ -181,10 +181,9 @@ public sealed class TrainingStep : IDisposable
             ? ForwardContext.WithSegments(graph, options.Batch, options.Length, seed)
             : options.SourceLength > 0 ? ForwardContext.WithSource(graph, options.Batch, options.Length, options.SourceLength, seed)
             : new ForwardContext(graph, options.Batch, options.Length) { DropoutSeed = seed };
-        var targets = graph.Input("targets", DType.I32, options.Batch, options.Length);
+        var targets = model.TargetsInput(graph, options.Batch, options.Length);
         var scale = graph.Input("scale", DType.F32, options.HasRowWeights ? options.Batch : 1);
-        var losses = Head.CrossEntropy(model.Forward(context), model.HeadWeight(graph), targets, scale, options.IgnoreIndex,
-            options.LabelSmoothing, bias: model.HeadBias(graph));
+        var losses = model.Losses(context, targets, scale, options.IgnoreIndex, options.LabelSmoothing);
         if (options.HasRowWeights)
             return graph;
         var loss = graph.Place(StorageKind.Output, "loss", DType.F32, 1);
@@ -212,7 +211,7 @@ public sealed class TrainingStep : IDisposable
 
     /// <summary>The first part of a step: forward and backward. The parameters stay as they are.</summary>
     public void Begin(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, long step) =>
-        Begin(tokens, targets, [], [], [], [], [], _options.Length, step);
+        Begin(tokens, targets, [], [], [], [], [], [], _options.Length, step);
 
     /// <summary>
     /// The first part of a step whose rows have weights (<see cref="TrainingStepOptions.HasRowWeights"/>): the gradient is that of the
@@ -227,7 +226,7 @@ public sealed class TrainingStep : IDisposable
     {
         if (!_options.HasRowWeights || weights.Length * _options.Length != tokens.Length)
             throw new ArgumentException($"{weights.Length} weights do not belong to {tokens.Length} tokens in rows of {_options.Length}");
-        Begin(tokens, targets, [], [], [], [], weights, _options.Length, step);
+        Begin(tokens, targets, [], [], [], [], [], weights, _options.Length, step);
         _results.Write<float>([(float)loss], LossAt);
     }
 
@@ -237,11 +236,13 @@ public sealed class TrainingStep : IDisposable
     public void Begin(Batch batch, long step)
     {
         ArgumentNullException.ThrowIfNull(batch);
-        Begin(batch.Tokens, batch.Targets, batch.Positions, batch.Segments, batch.Source, batch.SourceLengths, [], batch.Length, step);
+        Begin(batch.Tokens, batch.Targets, batch.Positions, batch.Segments, batch.TokenTypes, batch.Source, batch.SourceLengths, [],
+            batch.Length, step);
     }
 
     private void Begin(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, ReadOnlySpan<int> positions, ReadOnlySpan<int> segments,
-        ReadOnlySpan<int> source, ReadOnlySpan<int> sourceLengths, ReadOnlySpan<float> weights, int length, long step)
+        ReadOnlySpan<int> tokenTypes, ReadOnlySpan<int> source, ReadOnlySpan<int> sourceLengths, ReadOnlySpan<float> weights, int length,
+        long step)
     {
         var size = _options.Batch * length;
         if (tokens.Length != targets.Length || tokens.Length == 0 || tokens.Length % size != 0)
@@ -266,11 +267,12 @@ public sealed class TrainingStep : IDisposable
         for (var i = 0; i < tokens.Length / size; i++)
         {
             tokens.Slice(i * size, size).CopyTo(_pass.Map<int>(0, size));
-            targets.Slice(i * size, size).CopyTo(_pass.Map<int>(_targetsAt, size));
+            _model.TakeTargets(targets.Slice(i * size, size), length, _pass.Map<int>(_targetsAt, _model.TargetsOf(_options.Batch, length)));
             if (_options.HasSegments)
             {
                 positions.Slice(i * size, size).CopyTo(_pass.Map<int>(_positionsAt, size));
                 segments.Slice(i * size, size).CopyTo(_pass.Map<int>(_segmentsAt, size));
+                tokenTypes.Slice(i * size, size).CopyTo(_pass.Map<int>(_tokenTypesAt, size));
             }
 
             if (_options.SourceLength > 0)
@@ -372,6 +374,7 @@ public sealed class TrainingStep : IDisposable
                 "targets" => new Place(_pass.Buffer, _targetsAt),
                 "positions" => new Place(_pass.Buffer, _positionsAt),
                 "segments" => new Place(_pass.Buffer, _segmentsAt),
+                "token_types" => new Place(_pass.Buffer, _tokenTypesAt),
                 "source" => new Place(_pass.Buffer, _sourceAt),
                 "source_lengths" => new Place(_pass.Buffer, _sourceLengthsAt),
                 "scale" => new Place(_pass.Buffer, _scaleAt),

@@ -1,10 +1,11 @@
 using Ingot.Models;
+using Ingot.Models.Bert;
 using Ingot.Models.Gpt2;
 using Ingot.Models.Llama;
 
 namespace Ingot.Tests.Graphs;
 
-/// <summary>GPT-2 and Llama in plain double precision, written from the papers, sharing nothing with the library: the check.</summary>
+/// <summary>GPT-2, Llama and BERT in plain double precision, written from the papers, sharing nothing with the library: the check.</summary>
 internal sealed class ReferenceModel(ModelConfig config, IReadOnlyDictionary<string, double[]> parameters, int batch, int length)
 {
     /// <summary>Mean cross-entropy of the targets, and, on the side, the logits.</summary>
@@ -14,11 +15,24 @@ internal sealed class ReferenceModel(ModelConfig config, IReadOnlyDictionary<str
         {
             Gpt2Config c => Gpt2(c, tokens),
             LlamaConfig c => Llama(c, tokens),
+            BertConfig c => new ReferenceEncoder(c, parameters, length).BeforeHead(tokens, null, null),
             _ => throw new NotSupportedException(),
         };
+        if (config is BertConfig bert)
+        {
+            logits = new ReferenceEncoder(bert, parameters, length).Logits(x);
+            // A label of a whole sequence stands at its first token.
+            return MeanLoss(logits, bert.Head == ModelTask.SequenceClassification ? [.. targets.Where((_, n) => n % length == 0)] : targets);
+        }
+
         var head = config is LlamaConfig { TieWordEmbeddings: false } or Gpt2Config { TieWordEmbeddings: false } ? P("lm_head.weight")
             : config is LlamaConfig ? P("model.embed_tokens.weight") : P("transformer.wte.weight");
         logits = Linear(x, head, config.VocabularySize, null);
+        return MeanLoss(logits, targets);
+    }
+
+    private static double MeanLoss(double[][] logits, int[] targets)
+    {
         double sum = 0;
         var counted = 0;
         for (var n = 0; n < targets.Length; n++)

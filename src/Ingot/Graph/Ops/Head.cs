@@ -1,9 +1,10 @@
+using System.Runtime.InteropServices;
 using Ingot.Bindings;
 
 namespace Ingot.Graphs.Ops;
 
 /// <summary>
-/// The language-model head and its loss in one: logits = x · Wᵀ, losses = cross-entropy(logits, targets). It is lowered in
+/// A head's last layer and its loss in one: logits = x · Wᵀ + b, losses = cross-entropy(logits, targets). It is lowered in
 /// chunks of rows, so that the logits of a whole batch never exist, and its gradients are computed in the same pass.
 /// </summary>
 public static class Head
@@ -20,27 +21,31 @@ public static class Head
     /// </summary>
     public static long ChunkBytesFor(DeviceKind kind) => kind == DeviceKind.Cpu ? 64L << 20 : 1L << 30;
 
-    internal static Op Op { get; } = new("head_cross_entropy", "x weight bias? targets scale -> losses dx? dweight?& dbias?&", Gradient,
+    internal static Op Op { get; } = new("head_cross_entropy", "x weight bias? targets scale -> losses predictions? dx? dweight?& dbias?&", Gradient,
         call => 2.0 * call["x"].Elements * call["weight"].Shape[1] * (call.Find("dx") is null ? 1 : 3));
 
     internal static Op CrossEntropyOp { get; } = new("cross_entropy", "logits& targets scale? -> losses");
 
     /// <summary>
-    /// Losses [N] of x [N, C] with the head's weight [C, V] and bias [V], if there is one, against targets [N] int32. Gradients are times
-    /// scale [S]: one for all rows, or one for each of S equal parts of them, such as sequences.
+    /// Losses [N] of x [N, C] with the head's weight [C, V] and bias [V] or null against targets [N] int32. Gradients are times scale [S]:
+    /// one for all rows, or one for each of S equal parts of them, such as sequences. If <paramref name="predictions"/> names an output,
+    /// the likeliest of each row is kept under that name, [N] int32.
     /// </summary>
     public static Tensor CrossEntropy(Tensor x, Tensor weight, Tensor targets, Tensor scale, int ignoreIndex = -100,
-        double labelSmoothing = 0, long chunkRows = 0, Tensor? bias = null)
+        double labelSmoothing = 0, long chunkRows = 0, Tensor? bias = null, string? predictions = null)
     {
         if (x.Rank != 2 || weight.Rank != 2 || x.Shape[1] != weight.Shape[0] || targets.Elements != x.Shape[0])
             throw new ArgumentException($"head: {x}, {weight} and {targets} do not fit");
-        if (bias is not null && (bias.Rank != 1 || bias.Shape[0] != weight.Shape[1]))
-            throw new ArgumentException($"head: the bias {bias} does not fit the weight {weight}");
+        if (bias is not null && (bias.Rank != 1 || bias.Elements != weight.Shape[1]))
+            throw new ArgumentException($"head: {weight} and its bias {bias} do not fit");
         if (scale.Rank != 1 || x.Shape[0] % scale.Shape[0] != 0)
             throw new ArgumentException($"head: {x} cannot be cut into equal parts for {scale}");
         var g = x.Graph;
         var losses = g.Temporary(DType.F32, [x.Shape[0]]);
-        g.Emit(Op, [x, weight, bias, targets.View(targets.Elements), scale, losses],
+        var likeliest = predictions is null ? null : g.Temporary(DType.I32, [x.Shape[0]], predictions);
+        if (likeliest is not null)
+            g.Output(predictions!, likeliest);
+        g.Emit(Op, [x, weight, bias, targets.View(targets.Elements), scale, losses, likeliest],
             new OpAttribute("ignore_index", (long)ignoreIndex), new OpAttribute("label_smoothing", labelSmoothing), new OpAttribute("chunk_rows", chunkRows));
         return losses;
     }
@@ -64,6 +69,10 @@ public static class Head
         var logits = g.Temporary(x.DType, [Math.Min(rows, n), width], "logits").Columns(0, vocabulary);
         var accumulate = call.Integer("accumulate") != 0;
         string[] gradients = ["dx", "dweight", "dbias"];
+        // The likeliest is what sampling without any temperature takes.
+        var greedy = call.Find("predictions") is null ? ((Tensor, Tensor)?)null
+            : (g.Constant("greedy", DType.F32, MemoryMarshal.AsBytes<float>([0, 0, 1, 0]).ToArray(), 4),
+                g.Constant("random", DType.I64, new byte[16 * logits.Shape[0]], logits.Shape[0], 2));
         for (var part = 0L; part < parts; part++)
         {
             for (var at = 0L; at < n; at += rows)
@@ -74,6 +83,8 @@ public static class Head
         {
             var (chunk, input) = (logits.Rows(0, count), x.Rows(begin, count));
             g.Emit(Linear.MatMulOp, [input, weight, call.Find("bias"), null, chunk]);
+            if (greedy is var (settings, random))
+                g.Emit(Sample.Op, [chunk, settings, random.Rows(0, count), call["predictions"].Rows(begin, count)]);
             g.Emit(CrossEntropyOp, [chunk, call["targets"].Rows(begin, count), scale, losses.Rows(begin, count)],
                 new OpAttribute("gradient", gradients.Any(name => call.Find(name) is not null)),
                 new OpAttribute("ignore_index", call.Integer("ignore_index")), new OpAttribute("label_smoothing", call.Number("label_smoothing")));
