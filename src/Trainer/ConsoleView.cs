@@ -66,6 +66,8 @@ internal abstract class ConsoleView : ITrainingObserver, IDisposable
         var sources = evaluation.Sources.Count > 1
             ? string.Concat(evaluation.Sources.Select(source => $"{separator}{Path.GetFileName(source.Name)} {Loss(source.Loss)}"))
             : "";
+        if (evaluation.Accuracy is { } accuracy)
+            bits = $"{separator}accuracy {accuracy:0.0000}" + (evaluation.F1 is { } f1 ? $"{separator}macro F1 {f1:0.0000}" : "");
         if (evaluation.Preferences is { } rewards)
         {
             bits = $"{separator}{rewards.Accuracy:0.0 %} of pairs right{separator}reward margin {rewards.Margin:0.000}";

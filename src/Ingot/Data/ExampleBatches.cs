@@ -46,7 +46,7 @@ public sealed class ExampleBatches : ISeekableBatchSource
     public int SequenceLength { get; }
 
     /// <inheritdoc/>
-    public bool HasSegments => _rows.Packed;
+    public bool HasSegments => _rows.HasSegments;
 
     /// <inheritdoc/>
     public double BatchesPerEpoch => (_rows.Count + BatchSize - 1) / BatchSize;

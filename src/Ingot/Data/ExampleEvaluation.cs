@@ -25,7 +25,7 @@ public sealed class ExampleEvaluation : IEvaluationSource
     public int SequenceLength { get; }
 
     /// <inheritdoc/>
-    public bool HasSegments => _rows.Packed;
+    public bool HasSegments => _rows.HasSegments;
 
     /// <inheritdoc/>
     public long Count => (_rows.Count + BatchSize - 1) / BatchSize;

@@ -13,6 +13,7 @@ internal sealed class ExampleRows
     {
         _examples = set.Examples;
         Packed = packed;
+        HasSegments = packed || _examples.Any(example => example.Targets is not null);
         foreach (var example in _examples)
         {
             if (example.Tokens.Count > length)
@@ -45,6 +46,11 @@ internal sealed class ExampleRows
     /// <summary>Whether a row may hold several examples, which are its segments.</summary>
     public bool Packed { get; }
 
+    /// <summary>
+    /// Whether segments are given: where rows hold several, and where an encoder reads them, which would see the padding behind.
+    /// </summary>
+    public bool HasSegments { get; }
+
     /// <summary>How many rows there are.</summary>
     public int Count => _rows.Length;
 
@@ -61,18 +67,24 @@ internal sealed class ExampleRows
         var (start, at, counted) = (place * batch.Length, place * batch.Length, 0);
         for (var segment = 0; segment < _rows[row].Count; segment++)
         {
-            var (tokens, learned) = (_examples[_rows[row][segment]].Tokens, _examples[_rows[row][segment]].Learned);
+            var example = _examples[_rows[row][segment]];
+            var (tokens, learned) = (example.Tokens, example.Learned);
             for (var i = 0; i < tokens.Count; i++, at++)
             {
                 batch.Tokens[at] = tokens[i];
-                if (i + 1 < tokens.Count && learned[i + 1])
+                if (example.Targets is { } targets)
+                {
+                    batch.Targets[at] = targets[i];
+                    counted += targets[i] != Batch.Ignore ? 1 : 0;
+                }
+                else if (i + 1 < tokens.Count && learned[i + 1])
                 {
                     batch.Targets[at] = tokens[i + 1];
                     counted++;
                 }
 
-                if (Packed)
-                    (batch.Positions[at], batch.Segments[at]) = (i, segment);
+                if (HasSegments)
+                    (batch.Positions[at], batch.Segments[at], batch.TokenTypes[at]) = (i, segment, example.Types?[i] ?? 0);
             }
         }
 

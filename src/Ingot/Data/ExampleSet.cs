@@ -12,7 +12,7 @@ public sealed class ExampleSet
         ArgumentNullException.ThrowIfNull(examples);
         (Name, Examples) = (name, examples);
         TokenCount = examples.Sum(example => (long)example.Tokens.Count);
-        TargetCount = examples.Sum(example => example.Learned.Skip(1).LongCount(learned => learned));
+        TargetCount = examples.Sum(example => example.TargetCount);
         if (examples.Count == 0)
             throw new InvalidDataException($"{name}: there are no examples in it.");
         if (TargetCount == 0)

@@ -1,3 +1,4 @@
+using Ingot.Models.Bert;
 using Ingot.Models.Gpt2;
 using Ingot.Models.Llama;
 
@@ -34,6 +35,16 @@ public static class Presets
         ["gpt3-6.7b"] = Gpt2(32, 4096, 32, 2048),
         ["gpt3-13b"] = Gpt2(40, 5120, 40, 2048),
         ["gpt3-175b"] = Gpt2(96, 12288, 96, 2048),
+
+        // BERT (Devlin et al. 2019), and the smaller ones of Turc et al. 2019 (Well-Read Students Learn Better, table 1).
+        ["bert-tiny"] = Bert(2, 128),
+        ["bert-mini"] = Bert(4, 256),
+        ["bert-small"] = Bert(4, 512),
+        ["bert-medium"] = Bert(8, 512),
+        ["bert-base"] = Bert(12, 768),
+        ["bert-large"] = Bert(24, 1024),
+        ["roberta-base"] = Roberta,
+        ["roberta-large"] = Roberta with { LayerCount = 24, HiddenSize = 1024, Heads = 16, IntermediateSize = 4096 },
 
         // Llama 2 (Touvron et al. 2023).
         ["llama2-7b"] = new LlamaConfig { RmsNormEpsilon = 1e-5, Positions = 4096 },
@@ -127,11 +138,25 @@ public static class Presets
         },
     };
 
+    /// <summary>RoBERTa base (Liu et al. 2019, table 9).</summary>
+    internal static BertConfig Roberta => new()
+    {
+        Flavor = BertFlavor.Roberta,
+        VocabSize = 50265,
+        PositionRows = 514,
+        TypeVocabSize = 1,
+        PadTokenId = 1,
+        LayerNormEpsilon = 1e-5,
+    };
+
     /// <summary>Names of all presets.</summary>
     public static IReadOnlyCollection<string> Names => Known.Keys;
 
     /// <summary>The preset of that name, or null.</summary>
     public static ModelConfig? Find(string name) => Known.GetValueOrDefault(name);
+
+    private static BertConfig Bert(int layers, int width) =>
+        new() { LayerCount = layers, HiddenSize = width, Heads = width / 64, IntermediateSize = 4 * width };
 
     private static Gpt2Config Gpt2(int layers, int width, int heads, int positions = 1024) =>
         new() { LayerCount = layers, Embedding = width, Heads = heads, Positions = positions };

@@ -48,6 +48,12 @@ public readonly record struct MetricsRow
     /// <summary>Validation loss in bits per byte of text; absent when not evaluated.</summary>
     public double? EvalBitsPerByte { get; init; }
 
+    /// <summary>Share of the masked tokens or labels that were right; absent when not evaluated and for other tasks.</summary>
+    public double? EvalAccuracy { get; init; }
+
+    /// <summary>Macro F1 of the labels; absent when not evaluated and for other tasks.</summary>
+    public double? EvalF1 { get; init; }
+
     /// <summary>Share of the step's pairs whose chosen answer has the higher reward; absent unless preferences are learnt.</summary>
     public double? RewardAccuracy { get; init; }
 

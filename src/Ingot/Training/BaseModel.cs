@@ -1,5 +1,6 @@
 using Ingot.Checkpoints;
 using Ingot.Models;
+using Ingot.Models.Bert;
 using Ingot.Models.Gpt2;
 using Ingot.Models.Llama;
 
@@ -43,6 +44,18 @@ internal static class BaseModel
                 ("attentionBias", options.AttentionBias, c.AttentionBias),
                 ("hiddenAct", options.HiddenAct, "silu"),
             ],
+            BertConfig c =>
+            [
+                ("numHiddenLayers", options.NumHiddenLayers, c.LayerCount),
+                ("hiddenSize", options.HiddenSize, c.HiddenSize),
+                ("numAttentionHeads", options.NumAttentionHeads, c.Heads),
+                ("numKeyValueHeads", options.NumKeyValueHeads, c.Heads),
+                ("headDim", options.HeadDim, c.HiddenSize / c.Heads),
+                ("intermediateSize", options.IntermediateSize, c.IntermediateSize),
+                ("tieWordEmbeddings", options.TieWordEmbeddings, c.TieWordEmbeddings),
+                ("attentionBias", options.AttentionBias, true),
+                ("hiddenAct", options.HiddenAct, c.HiddenAct),
+            ],
             _ => throw new ArgumentException($"{folder}: models of type {model.ModelType} are not trained"),
         };
         foreach (var (key, wanted, found) in sizes.Append(("maxPositionEmbeddings", options.MaxPositionEmbeddings, model.MaxPositions))
@@ -56,6 +69,7 @@ internal static class BaseModel
         {
             Gpt2Config c => c with { Dropout = options.Dropout },
             LlamaConfig c => c with { Dropout = options.Dropout },
+            BertConfig c => c with { Dropout = options.Dropout },
             _ => model,
         };
     }

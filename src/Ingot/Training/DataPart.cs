@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Ingot.Chat;
 using Ingot.Data;
+using Ingot.Models;
 using Ingot.Tokenizers;
 
 namespace Ingot.Training;
@@ -60,11 +61,16 @@ internal abstract class DataPart(string name, double? weight) : IDisposable
     /// <param name="source">The source.</param>
     /// <param name="options">How it is read and cut.</param>
     /// <param name="fraction">Share that is held back for validation; null if all of it is for validation.</param>
-    public static DataPart Open(TrainingSource source, TrainingOptions options, double? fraction)
+    /// <param name="task">What the model's head is for.</param>
+    public static DataPart Open(TrainingSource source, TrainingOptions options, double? fraction, ModelTask task)
     {
+        if (task.IsClassification())
+            return new LabelledPart(source, task, options, fraction);
         if (options.Objective == TrainingObjective.Dpo)
             return new PreferencePart(source, options, fraction);
         var text = TextSource.Open(source.Path);
+        if (task == ModelTask.MaskedLm)
+            return new MaskedPart(new TextPart(text, source.Weight, options, fraction), options);
         var format = options.DataFormat == DataFormat.Auto ? DataFormats.Recognize(text) : options.DataFormat;
         if (format == DataFormat.Text)
             return new TextPart(text, source.Weight, options, fraction);

@@ -135,6 +135,12 @@ public sealed record EvaluationReport(long Step, double Loss, double? BitsPerByt
     /// <summary>The loss on each source of validation data.</summary>
     public IReadOnlyList<SourceLoss> Sources { get; init; } = [];
 
+    /// <summary>Share of the masked tokens or labels that are right; null for other tasks.</summary>
+    public double? Accuracy { get; init; }
+
+    /// <summary>Macro F1 of the labels; null for other tasks.</summary>
+    public double? F1 { get; init; }
+
     /// <summary>Rewards of the validation pairs; null unless preferences are learnt.</summary>
     public PreferenceResult? Preferences { get; init; }
 }

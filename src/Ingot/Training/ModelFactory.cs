@@ -1,6 +1,7 @@
 using Ingot.Adapters;
 using Ingot.Checkpoints;
 using Ingot.Models;
+using Ingot.Models.Bert;
 using Ingot.Models.Gpt2;
 using Ingot.Models.Llama;
 
@@ -17,22 +18,40 @@ public static class ModelFactory
     /// </exception>
     /// <exception cref="IOException">The model's folder is not there or holds no model.</exception>
     /// <exception cref="InvalidDataException">The config.json of the model's folder is wrong.</exception>
-    public static ModelConfig Create(TrainingOptions options, int vocabularySize, int? endOfText)
+    /// <param name="options">The options.</param>
+    /// <param name="vocabularySize">Number of token ids.</param>
+    /// <param name="endOfText">The token that ends a document; null for none.</param>
+    /// <param name="padding">The padding token; null for that of the family.</param>
+    /// <param name="labels">What a classifier chooses from; unknown ones (for a plan) count as two.</param>
+    public static ModelConfig Create(TrainingOptions options, int vocabularySize, int? endOfText, int? padding = null,
+        IReadOnlyList<string>? labels = null)
     {
+        if (labels is not { Count: > 0 })
+            labels = ["LABEL_0", "LABEL_1"];
         if (BaseModel.IsFolder(options.Model))
-            return BaseModel.Continue(ModelFiles.LoadConfig(ModelFolder.Find(options.Model)), options, options.Model);
+        {
+            var saved = ModelFiles.LoadConfig(ModelFolder.Find(options.Model));
+            return BaseModel.Continue(saved.ForTask(options.Task ?? saved.Task, labels), options, options.Model);
+        }
+
         var preset = Presets.Find(options.Model);
         ModelConfig config = (preset, options.Model.ToUpperInvariant()) switch
         {
             (Gpt2Config c, _) => Apply(c, options, vocabularySize, endOfText),
             (LlamaConfig c, _) => Apply(c, options, vocabularySize, endOfText),
+            (BertConfig c, _) => Apply(c, options, vocabularySize, endOfText, padding, labels),
             (_, "GPT2") => Apply(new Gpt2Config(), options, vocabularySize, endOfText),
             (_, "LLAMA") => Apply(Family(LlamaFlavor.Llama, options), options, vocabularySize, endOfText),
             (_, "QWEN2") => Apply(Family(LlamaFlavor.Qwen2, options), options, vocabularySize, endOfText),
             (_, "QWEN3") => Apply(Family(LlamaFlavor.Qwen3, options), options, vocabularySize, endOfText),
-            _ => throw new ArgumentException($"model '{options.Model}' is not known; known are the families gpt2, llama, qwen2, qwen3, "
+            (_, "BERT") => Apply(Family(new BertConfig(), options), options, vocabularySize, endOfText, padding, labels),
+            (_, "ROBERTA") => Apply(Family(Presets.Roberta, options), options, vocabularySize, endOfText, padding, labels),
+            _ => throw new ArgumentException(
+                $"model '{options.Model}' is not known; known are the families {string.Join(", ", TrainingOptions.ModelFamilies)}, "
                 + $"the presets {string.Join(", ", Presets.Names)}, and folders of models"),
         };
+        if (options.Task is { } task && task != config.Task)
+            config = config.ForTask(task, labels);
         config.Validate();
         return config;
     }
@@ -92,6 +111,41 @@ public static class ModelFactory
             ActivationFunction = o.HiddenAct ?? c.ActivationFunction,
             Dropout = o.Dropout,
         };
+    }
+
+    /// <summary>A family without a preset: its inner width is four times the width.</summary>
+    private static BertConfig Family(BertConfig c, TrainingOptions o) => c with { IntermediateSize = checked(4 * (o.HiddenSize ?? c.HiddenSize)) };
+
+    private static BertConfig Apply(BertConfig c, TrainingOptions o, int vocabularySize, int? endOfText, int? padding,
+        IReadOnlyList<string> labels)
+    {
+        foreach (var (set, key) in new[]
+                 {
+                     (o.NumKeyValueHeads is { } kv && kv != (o.NumAttentionHeads ?? c.Heads), "numKeyValueHeads"),
+                     (o.HeadDim is not null, "headDim"),
+                     (o.AttentionBias == false, "attentionBias = false"),
+                 })
+        {
+            if (set)
+                throw new ArgumentException($"a {c.ModelType} has no setting {key}: leave it out");
+        }
+
+        c = c with
+        {
+            VocabSize = vocabularySize,
+            EndOfText = c.Flavor == BertFlavor.Roberta && endOfText is { } id ? [id] : [],
+            PadTokenId = padding ?? c.PadTokenId,
+            LayerCount = o.NumHiddenLayers ?? c.LayerCount,
+            HiddenSize = o.HiddenSize ?? c.HiddenSize,
+            IntermediateSize = o.IntermediateSize ?? c.IntermediateSize,
+            Heads = o.NumAttentionHeads ?? c.Heads,
+            HiddenAct = o.HiddenAct ?? c.HiddenAct,
+            TieWordEmbeddings = o.TieWordEmbeddings ?? c.TieWordEmbeddings,
+            Dropout = o.Dropout,
+        };
+        var positions = o.MaxPositionEmbeddings ?? o.SequenceLength;
+        var task = o.Task ?? ModelTask.MaskedLm;
+        return (BertConfig)(c with { PositionRows = positions + c.FirstPosition ?? c.PositionRows }).ForTask(task, labels);
     }
 
     /// <summary>A family without a preset: its inner width is 8/3 of the width, rounded up to a multiple of 256, as Llama's is.</summary>

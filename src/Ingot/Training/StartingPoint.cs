@@ -24,9 +24,18 @@ internal sealed class StartingPoint : IDisposable
     /// <param name="options">The run's options.</param>
     /// <param name="checkpoint">Folder of the checkpoint that is resumed; null for a new run.</param>
     /// <param name="tokenizer">The run's tokenizer.</param>
+    /// <param name="task">What the model's head is for.</param>
+    /// <param name="labels">What a classifier chooses from.</param>
     /// <param name="observer">Who is warned.</param>
-    public static StartingPoint Find(TrainingOptions options, string? checkpoint, Tokenizer tokenizer, ITrainingObserver observer)
+    public static StartingPoint Find(TrainingOptions options, string? checkpoint, Tokenizer tokenizer, ModelTask task,
+        IReadOnlyList<string> labels, ITrainingObserver observer)
     {
+        if (task.IsClassification() && labels.Count < 2)
+        {
+            throw new InvalidDataException($"the data has {labels.Count} label{(labels.Count == 1 ? $", \"{labels[0]}\"" : "s")}: "
+                + "a classifier needs two or more to choose from");
+        }
+
         if (options.LoraRank > 0 && !BaseModel.IsFolder(options.Model))
         {
             throw new TrainingOptionsException(
@@ -34,14 +43,24 @@ internal sealed class StartingPoint : IDisposable
         }
 
         if (!BaseModel.IsFolder(options.Model))
-            return new StartingPoint(ModelFactory.Create(options, tokenizer.VocabularySize, tokenizer.EndOfTextId), tensors: null);
+        {
+            var created = ModelFactory.Create(options, tokenizer.VocabularySize, tokenizer.EndOfTextId, tokenizer.PadId, labels);
+            return new StartingPoint(created, tensors: null);
+        }
+
         if (checkpoint is not null && options.LoraRank == 0)
             return new StartingPoint(BaseModel.Continue(ModelFiles.LoadConfig(checkpoint), options, options.Model), tensors: null);
         // An adapter goes on with the base that it began on, also if a run is the base and has got further.
         var folder = checkpoint is null
             ? Path.GetFullPath(ModelFolder.Find(options.Model, observer.OnWarning))
             : AdapterFiles.FindBase(checkpoint);
-        var tensors = ModelTensors.Open(folder);
+        var tensors = ModelTensors.Open(folder, saved => saved.ForTask(task, labels));
+        if (tensors.Missing.Count > 0)
+        {
+            observer.OnWarning($"{options.Model} has no head for {task.Name()} with these labels: new weights for "
+                + string.Join(", ", tensors.Missing));
+        }
+
         try
         {
             var model = BaseModel.Continue(tensors.Model, options, options.Model);

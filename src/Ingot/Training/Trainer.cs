@@ -103,7 +103,7 @@ public sealed class Trainer : IDisposable
             _data = TrainingData.Open(options, from?.Path, observer, ct);
 
             // Model → rows → plan → parameters → programs.
-            using var start = StartingPoint.Find(options, from?.Path, _data.Tokenizer, observer);
+            using var start = StartingPoint.Find(options, from?.Path, _data.Tokenizer, _data.Task, _data.Labels, observer);
             _model = start.Model;
             var length = options.SequenceLength ?? options.MaxLength ?? _model.MaxPositions;
             if (length > _model.MaxPositions)
@@ -139,7 +139,8 @@ public sealed class Trainer : IDisposable
             _step.Updates = _state.Updates;
             if (_data.ValidationParts.Count > 0 && _preferences is null)
             {
-                _evaluator = new Evaluator(_model, _parameters, EvaluationBatch, length, _data.ValidationHasSegments, options.Kernels);
+                _evaluator = new Evaluator(_model, _parameters, EvaluationBatch, length, _data.ValidationHasSegments, options.Kernels,
+                    predicts: _model.Task != ModelTask.CausalLm);
             }
 
             _batch = _data.NewBatch();
@@ -260,7 +261,8 @@ public sealed class Trainer : IDisposable
             var evaluated = (Due(_options.EvalSteps) || IsEnd(reason)) && Evaluate();
             if (evaluated)
             {
-                row = row with { EvalLoss = Finite(_state.EvalLoss), EvalBitsPerByte = Finite(_state.EvalBitsPerByte) };
+                row = row with { EvalLoss = Finite(_state.EvalLoss), EvalBitsPerByte = Finite(_state.EvalBitsPerByte),
+                    EvalAccuracy = _state.EvalAccuracy, EvalF1 = _state.EvalF1 };
                 reason = ReasonToStop(ct);
             }
 
@@ -379,17 +381,23 @@ public sealed class Trainer : IDisposable
         if (_data.ValidationParts.Count == 0)
             return false;
         var (judged, accuracy, chosen, rejected) = (0, 0.0, 0.0, 0.0);
+        var scores = new PredictionScores();
         var losses = _data.ValidationParts.ToDictionary(part => part, _ => (Sum: 0.0, Count: 0L));
         foreach (var (part, batch) in _data.ValidationBatches(_options.EvalIterations))
         {
             var (batchSum, batchCount) = _evaluator?.Run(batch) ?? Judge(batch);
             losses[part] = (losses[part].Sum + batchSum, losses[part].Count + batchCount);
+            scores.Add(_evaluator?.Predictions ?? []);
         }
 
         var (sum, count) = losses.Values.Aggregate((Sum: 0.0, Count: 0L), (all, one) => (all.Sum + one.Sum, all.Count + one.Count));
         var bytes = losses.Aggregate((double?)0, (all, part) => all + (part.Value.Count * part.Key.ValidationBytesPerToken));
+        if (count == 0)
+            throw new TrainingException($"{_data.Names}: the validation data has no token to predict: take more of it");
         _evaluatedAt = _state.Step;
         _state.EvalLoss = sum / count;
+        _state.EvalAccuracy = scores.Count > 0 ? scores.Accuracy : null;
+        _state.EvalF1 = scores.Count > 0 && _model.Task.IsClassification() ? scores.MacroF1 : null;
         _state.EvalBitsPerByte = sum / Math.Log(2) / bytes;
         var best = _state.EvalLoss < (_state.BestEvalLoss ?? double.PositiveInfinity);
         // As Hugging Face's EarlyStoppingCallback counts: against the best loss so far, by more than the threshold.
@@ -402,6 +410,8 @@ public sealed class Trainer : IDisposable
             Preferences = judged > 0
                 ? new PreferenceResult(_state.EvalLoss.Value, accuracy / judged, chosen / judged, rejected / judged)
                 : null,
+            Accuracy = _state.EvalAccuracy,
+            F1 = _state.EvalF1,
             Sources = [.. losses.Select(part => new SourceLoss(part.Key.Name, part.Value.Sum / part.Value.Count, part.Value.Count))],
         });
         return true;
@@ -429,6 +439,10 @@ public sealed class Trainer : IDisposable
         _board.AddScalar("train/tokens_per_second", (float)row.TokensPerSecond, row.Step);
         if (row.EvalLoss is { } evalLoss)
             _board.AddScalar("eval/loss", (float)evalLoss, row.Step);
+        if (row.EvalAccuracy is { } accuracy)
+            _board.AddScalar("eval/accuracy", (float)accuracy, row.Step);
+        if (row.EvalF1 is { } f1)
+            _board.AddScalar("eval/f1", (float)f1, row.Step);
         _board.Flush();
         var total = ExpectedSteps();
         var left = _options.MaxTime is { } limit && _totalSteps == 0
@@ -599,7 +613,7 @@ public sealed class Trainer : IDisposable
         _ => $"{_state.Step:N0} steps done",
     };
 
-    private static string Describe(ModelConfig model) => $"{model.ModelType}, {model.Layers} layers, width {model.Width}"
+    private static string Describe(ModelConfig model) => $"{model.ModelType}{(model.Task == ModelTask.CausalLm ? "" : $" for {model.Task.Name()}")}, {model.Layers} layers, width {model.Width}"
         + (model is AdaptedModel { Lora: var lora } ? $", {(lora.UseDora ? "DoRA" : "LoRA")} of rank {lora.Rank}" : "");
 
     /// <summary>A batch that a step has begun with.</summary>

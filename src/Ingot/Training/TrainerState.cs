@@ -40,6 +40,12 @@ public sealed record TrainerState
     /// <summary>Latest validation loss in bits per byte.</summary>
     public double? EvalBitsPerByte { get; set; }
 
+    /// <summary>Share of the masked tokens or labels that the latest evaluation found right; null for other tasks.</summary>
+    public double? EvalAccuracy { get; set; }
+
+    /// <summary>Macro F1 of the labels in the latest evaluation; null for other tasks.</summary>
+    public double? EvalF1 { get; set; }
+
     /// <summary>Lowest validation loss so far.</summary>
     public double? BestEvalLoss { get; set; }
 

@@ -3,6 +3,7 @@ using System.Text;
 using Ingot.Chat;
 using Ingot.Checkpoints;
 using Ingot.Data;
+using Ingot.Models;
 using Ingot.Tokenizers;
 
 namespace Ingot.Training;
@@ -22,6 +23,12 @@ internal sealed class TrainingData : IDisposable
         var files = ReadFiles(tokenizer);
         TokenizerFiles = [.. files, .. (template is null ? [] : RunChatTemplate.Files(template)).ExceptBy(files.Select(f => f.Name), f => f.Name)];
     }
+
+    /// <summary>What the model's head is for.</summary>
+    public ModelTask Task { get; private init; }
+
+    /// <summary>What a classifier chooses from, by id; empty for other tasks.</summary>
+    public IReadOnlyList<string> Labels { get; private init; } = [];
 
     /// <summary>The tokenizer: trained on the text, or loaded.</summary>
     public Tokenizer Tokenizer { get; }
@@ -71,12 +78,13 @@ internal sealed class TrainingData : IDisposable
             ? (options.Data ?? []).Select(source => TextSource.OpenValidation(source.Path)).FirstOrDefault(text => text is not null)
             : null;
         var fraction = options.EvalData is null && prepared is null ? options.ValidationFraction : 0;
+        var (task, labels) = TrainingTask.Find(options, checkpoint);
         var parts = new List<DataPart>();
         DataPart? evalPart = null;
         try
         {
             foreach (var source in options.Data ?? [])
-                parts.Add(DataPart.Open(source, options, fraction));
+                parts.Add(DataPart.Open(source, options, fraction, task));
             if (options.Texts.Count > 0)
             {
                 parts.Add(new ExamplePart("texts", null, options, fraction,
@@ -84,19 +92,23 @@ internal sealed class TrainingData : IDisposable
                     _ => options.Texts.Select((text, i) => new TextExample($"texts[{i}]", text))));
             }
 
-            evalPart = prepared is not null ? new TextPart(prepared, null, options, fraction: null)
-                : options.EvalData is null ? null : DataPart.Open(new TrainingSource(options.EvalData), options, fraction: null);
+            evalPart = prepared is not null ? OpenPrepared(prepared, options, task)
+                : options.EvalData is null ? null : DataPart.Open(new TrainingSource(options.EvalData), options, fraction: null, task);
             var all = evalPart is null ? parts : [.. parts, evalPart];
+            if (task.IsClassification() && labels.Count == 0)
+                labels = LabelNames.Ordered(parts.OfType<LabelledPart>().SelectMany(part => part.ReadLabels(ct)));
+            foreach (var part in all.OfType<LabelledPart>())
+                part.SetLabels(labels);
 
             // One process at a time prepares a text; another that wants the same finds it ready.
             using var turn = DataCache.WaitForTurn(Hash("text", all), observer, ct);
-            var tokenizer = OpenTokenizer(options, checkpoint, parts, all, observer, ct);
+            var tokenizer = OpenTokenizer(options, checkpoint, parts, all, task, observer, ct);
             foreach (var prompt in options.SamplePrompts)
                 RequireEncodable(tokenizer, prompt);
             var template = RunChatTemplate.Find(options, checkpoint, tokenizer, observer);
             foreach (var part in all)
                 part.Encode(tokenizer, template, ct);
-            return new TrainingData(options, parts, evalPart, tokenizer, template);
+            return new TrainingData(options, parts, evalPart, tokenizer, template) { Task = task, Labels = labels };
         }
         catch (Exception e)
         {
@@ -186,7 +198,7 @@ internal sealed class TrainingData : IDisposable
     }
 
     private static Tokenizer OpenTokenizer(TrainingOptions options, string? checkpoint, List<DataPart> parts, List<DataPart> all,
-        ITrainingObserver observer, CancellationToken ct)
+        ModelTask task, ITrainingObserver observer, CancellationToken ct)
     {
         if (checkpoint is not null)
             return Tokenizer.Load(checkpoint);
@@ -196,9 +208,12 @@ internal sealed class TrainingData : IDisposable
         switch (choice)
         {
             case "bpe":
-                var kind = $"bpe {vocabulary}";
-                var tokenizer = DataCache.Tokenizer(Hash(kind, all), () =>
-                    BpeTrainer.Train(parts.SelectMany(part => part.ReadUtf8(ct)), vocabulary, cancellationToken: ct));
+                var encoder = TrainingTask.EncoderFamily(options.Model);
+                var kind = $"bpe {vocabulary}{(task == ModelTask.CausalLm ? "" : " " + encoder)}";
+                var utf8 = parts.SelectMany(part => part.ReadUtf8(ct));
+                var tokenizer = DataCache.Tokenizer(Hash(kind, all), () => task == ModelTask.CausalLm
+                    ? BpeTrainer.Train(utf8, vocabulary, cancellationToken: ct)
+                    : EncoderTokenizer.Train(utf8, vocabulary, encoder == "roberta", ct));
                 if (tokenizer.VocabularySize < vocabulary)
                     observer.OnWarning($"the text gives a vocabulary of only {tokenizer.VocabularySize} tokens, not {vocabulary}");
                 return tokenizer;
@@ -207,6 +222,12 @@ internal sealed class TrainingData : IDisposable
             default:
                 return Tokenizer.Load(choice);
         }
+    }
+
+    private static DataPart OpenPrepared(TextSource prepared, TrainingOptions options, ModelTask task)
+    {
+        var part = new TextPart(prepared, null, options, fraction: null);
+        return task == ModelTask.MaskedLm ? new MaskedPart(part, options) : part;
     }
 
     private static string Hash(string kind, List<DataPart> parts)

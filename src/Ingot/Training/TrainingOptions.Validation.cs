@@ -1,5 +1,7 @@
 using System.Globalization;
 using Ingot.Adapters;
+using Ingot.Data;
+using Ingot.Models;
 
 namespace Ingot.Training;
 
@@ -29,7 +31,7 @@ public sealed partial record TrainingOptions
     private const long MostLayers = 2_000, MostPerLayer = 1 << 22, MostTokensOfAStep = 1 << 28;
 
     /// <summary>Model families that <see cref="Model"/> may name instead of a preset.</summary>
-    public static IReadOnlyList<string> ModelFamilies { get; } = ["gpt2", "llama", "qwen2", "qwen3"];
+    public static IReadOnlyList<string> ModelFamilies { get; } = ["gpt2", "llama", "qwen2", "qwen3", "bert", "roberta"];
 
     /// <summary>Activations that <see cref="HiddenAct"/> may name.</summary>
     public static IReadOnlyList<string> HiddenActs { get; } = ["gelu", "gelu_new", "relu", "silu"];
@@ -47,6 +49,7 @@ public sealed partial record TrainingOptions
         }
 
         CheckData(problems);
+        CheckTask(problems);
         CheckLimits(problems);
         CheckOptimizer(problems);
         CheckSelection(problems);
@@ -112,6 +115,58 @@ public sealed partial record TrainingOptions
         if (problems.All.Count == 0)
         {
             CheckSizesTogether(problems);
+        }
+    }
+
+    private void CheckTask(Problems problems)
+    {
+        if (Task is { } task && (!Enum.IsDefined(task) || task == ModelTask.FeatureExtraction))
+        {
+            problems.Add("task", "is feature_extraction, for which nothing is learnt: take masked_lm, sequence_classification or "
+                + "token_classification");
+        }
+
+        if (MlmProbability is not (> 0 and <= 1))
+        {
+            problems.Add("mlmProbability", $"is {MlmProbability}, but must be above 0 to 1");
+        }
+
+        if (Task is null or ModelTask.CausalLm)
+        {
+            return;
+        }
+
+        string name = Task.Value.Name();
+        if (Objective == TrainingObjective.Dpo)
+        {
+            problems.Add("objective", $"is dpo, which does not go with task {name}");
+        }
+
+        if (LoraRank > 0)
+        {
+            problems.Add("loraRank", $"is {LoraRank}, but adapters are not trained for task {name}: leave it out");
+        }
+
+        if (SamplePrompts.Count > 0)
+        {
+            problems.Add("samplePrompts", $"do not go with task {name}: such a model does not write text");
+        }
+
+        if (Texts.Count > 0)
+        {
+            problems.Add("texts", $"do not go with task {name}: name files as data");
+        }
+
+        if (DocumentMask)
+        {
+            problems.Add("documentMask", $"does not go with task {name}: a window of running text is one sequence");
+        }
+
+        if (Tokenizer == "char" || DataFormat == DataFormat.Chat || (Task == ModelTask.MaskedLm && DataFormat == DataFormat.Examples))
+        {
+            problems.Add(Tokenizer == "char" ? "tokenizer" : "dataFormat", Tokenizer == "char"
+                ? $"is char, which has no special tokens for task {name}: take bpe or a folder"
+                : $"does not go with task {name}, which reads {(Task == ModelTask.MaskedLm ? "running text" : "labelled examples")}: leave it out");
         }
     }
 

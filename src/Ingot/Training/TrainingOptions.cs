@@ -1,6 +1,7 @@
 using Ingot.Adapters;
 using Ingot.Chat;
 using Ingot.Data;
+using Ingot.Models;
 
 namespace Ingot.Training;
 
@@ -14,10 +15,16 @@ public sealed partial record TrainingOptions
     // ---- Model ----
 
     /// <summary>
-    /// A preset such as "gpt2-124m", a family ("gpt2", "llama", "qwen2", "qwen3") whose sizes the options below give, or a folder to
+    /// A preset such as "gpt2-124m", a family ("gpt2", "llama", "qwen2", "qwen3", "bert", "roberta") whose sizes the options below give, or a folder to
     /// fine-tune from: a model in Hugging Face's layout, or a run. The folder then decides sizes and weights.
     /// </summary>
     public string Model { get; init; } = "gpt2-124m";
+
+    /// <summary>
+    /// What the model's head is for: "causal_lm", "masked_lm", "sequence_classification" or "token_classification"; unset takes that of the
+    /// model's folder, or masked_lm for a new bert or roberta and causal_lm for others.
+    /// </summary>
+    public ModelTask? Task { get; init; }
 
     /// <summary>Number of blocks; unset takes the preset's.</summary>
     public int? NumHiddenLayers { get; init; }
@@ -88,7 +95,7 @@ public sealed partial record TrainingOptions
     public double ValidationFraction { get; init; } = 0.1;
 
     /// <summary>
-    /// "bpe" trains a byte-level BPE on the data, "char" takes its characters; otherwise a folder with tokenizer files. Unset takes that of
+    /// "bpe" trains a byte-level BPE on the data, for encoders with their special tokens; "char" takes its characters; otherwise a folder with tokenizer files. Unset takes that of
     /// the model's folder, or bpe for a new model.
     /// </summary>
     public string? Tokenizer { get; init; }
@@ -116,6 +123,9 @@ public sealed partial record TrainingOptions
 
     /// <summary>Whether documents of running text do not see each other; otherwise a row is one sequence across them.</summary>
     public bool DocumentMask { get; init; }
+
+    /// <summary>masked_lm: share of the tokens that are to be predicted, above 0 to 1.</summary>
+    public double MlmProbability { get; init; } = 0.15;
 
     /// <summary>How sequences are chosen: "epoch" takes each once an epoch in shuffled order, "random" takes random offsets.</summary>
     public DataSampling Sampling { get; init; } = DataSampling.Epoch;
