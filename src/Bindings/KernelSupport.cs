@@ -32,7 +32,9 @@ public sealed record KernelSupport(string Kernel, bool IsSupported, string Reaso
             : throw new IngotException(Status.ErrorNotFound, $"{call.Op} has no kernel {variant} for {device}");
     }
 
-    /// <summary>The kernel that a program would take for the call: the one that it names, or that INGOT_KERNEL names, or the best.</summary>
+    /// <summary>
+    /// The kernel that a program would take for the call: the one that it names, or that INGOT_KERNEL names, or the best.
+    /// </summary>
     /// <exception cref="IngotException">The call does not fit its op, or no kernel or not the one that was named supports it.</exception>
     public static KernelSupport Chosen(Device device, OpCall call) => Ask(device, call, -1);
 

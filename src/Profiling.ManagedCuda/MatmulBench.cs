@@ -17,7 +17,8 @@ namespace Ingot.Profiling.ManagedCuda;
 internal sealed record MatmulTimes(double Own, double Blas, double Ingot, double Error);
 
 /// <summary>
-/// Multiplies the operands of a program's matmul calls, where they lie, by a kernel of a module that is loaded at run time, by cuBLAS and by
+/// Multiplies the operands of a program's matmul calls, where they lie, by a kernel of a module that is loaded at run time, by cuBLAS and
+/// by
 /// Ingot, and times each with CUDA events. All three work in the GPU's primary context, which is the one that Ingot uses.
 /// </summary>
 internal sealed class MatmulBench : IDisposable
@@ -69,7 +70,8 @@ internal sealed class MatmulBench : IDisposable
         };
         object[] arguments =
         [
-            Pointer(a), Pointer(b), new CUdeviceptr(own.DeviceAddress), (int)m, (int)n, (int)k, a.Strides[0], a.Strides[1], b.Strides[0], b.Strides[1],
+            Pointer(a), Pointer(b), new CUdeviceptr(own.DeviceAddress), (int)m, (int)n, (int)k, a.Strides[0], a.Strides[1], b.Strides[0],
+                b.Strides[1],
         ];
         double ownTime = Median(() => kernel.RunAsync(CUstream.NullStream, arguments));
         double blasTime = Median(() => Multiply(a, b, type, blas));
@@ -101,8 +103,10 @@ internal sealed class MatmulBench : IDisposable
         var (m, n, k) = ((int)a.Shape[0], (int)b.Shape[1], (int)a.Shape[1]);
         Operation Op(Operand x) => IsTransposed(x) ? Operation.Transpose : Operation.NonTranspose;
         int Leading(Operand x) => (int)Math.Max(1, IsTransposed(x) ? x.Strides[1] : x.Strides[0]);
-        CublasStatus status = CudaBlasNativeMethods.cublasGemmEx(_blas.CublasHandle, Op(b), Op(a), n, m, k, (nint)(&one), Pointer(b), Type(b.DType),
-            Leading(b), Pointer(a), Type(a.DType), Leading(a), (nint)(&zero), new CUdeviceptr(y.DeviceAddress), Type(type), n, ComputeType.Compute32F,
+        CublasStatus status = CudaBlasNativeMethods.cublasGemmEx(_blas.CublasHandle, Op(b), Op(a), n, m, k, (nint)(&one), Pointer(b),
+            Type(b.DType),
+            Leading(b), Pointer(a), Type(a.DType), Leading(a), (nint)(&zero), new CUdeviceptr(y.DeviceAddress), Type(type), n,
+                ComputeType.Compute32F,
             GemmAlgo.Default);
         if (status != CublasStatus.Success)
         {

@@ -43,7 +43,8 @@ internal sealed class KernelOption
         {
             if (text.Split('=', 2) is not [{ Length: > 0 } key, { Length: > 0 } variant])
             {
-                throw new TrainingOptionsException([$"--kernel is \"{text}\", but must be op=variant or layer/op=variant, for example attention=naive"]);
+                throw new TrainingOptionsException([$"--kernel is \"{text}\", but must be op=variant or layer/op=variant, for example "
+                    + $"attention=naive"]);
             }
 
             kernels[key.ToLowerInvariant()] = variant;

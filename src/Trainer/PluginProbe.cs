@@ -50,7 +50,8 @@ internal static class PluginProbe
         string last = output.LastOrDefault(line => line.StartsWith("at ", StringComparison.Ordinal))?[3..] ?? "being loaded";
         if (process.ExitCode > 128)
         {
-            throw new TrainingException($"plug-in {path} was not loaded: tried in a process of its own it crashed (signal {process.ExitCode - 128}), {last}");
+            throw new TrainingException($"plug-in {path} was not loaded: tried in a process of its own it crashed (signal "
+                + $"{process.ExitCode - 128}), {last}");
         }
 
         bool loads = output.Any(line => line.StartsWith("at ", StringComparison.Ordinal));

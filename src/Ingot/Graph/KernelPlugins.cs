@@ -8,7 +8,8 @@ public static class KernelPlugins
     private static readonly HashSet<string> Loaded = [];
 
     /// <summary>
-    /// What is done with a plug-in's path before it is loaded; throws if it must not be. Whoever can start a process of its own may try there
+    /// What is done with a plug-in's path before it is loaded; throws if it must not be. Whoever can start a process of its own may try
+    /// there
     /// whether the plug-in keeps the rules.
     /// </summary>
     public static Action<string>? Guard { get; set; }

@@ -19,7 +19,8 @@ public sealed record Ceilings(double MatmulFlops, double Bandwidth)
     /// <param name="type">dtype of the matmul's operands.</param>
     public static Ceilings Measure(Device device, DType type)
     {
-        var matmul = Fastest(device, new OpCall("matmul", Operands(device, (type, [Side, Side]), (type, [Side, Side]), null, null, (type, [Side, Side]))));
+        var matmul = Fastest(device, new OpCall("matmul", Operands(device, (type, [Side, Side]), (type, [Side, Side]), null, null, (type,
+            [Side, Side]))));
         var add = Fastest(device, new OpCall("add", Operands(device, (DType.F32, [BandwidthElements]), (DType.F32, [BandwidthElements]),
             (DType.F32, [BandwidthElements]))));
         return new Ceilings(2.0 * Side * Side * Side / matmul, 12.0 * BandwidthElements / add);
@@ -51,7 +52,8 @@ public sealed record Ceilings(double MatmulFlops, double Bandwidth)
     }
 
     private static Operand[] Operands(Device device, params (DType Type, long[] Shape)?[] shapes) => [.. shapes.Select(shape =>
-        shape is not { } s ? default : new Operand(new DeviceBuffer(device, s.Shape.Aggregate(1L, (a, b) => a * b) * s.Type.Size()), 0, s.Type, s.Shape))];
+        shape is not { } s ? default : new Operand(new DeviceBuffer(device, s.Shape.Aggregate(1L, (a, b) => a * b) * s.Type.Size()), 0,
+            s.Type, s.Shape))];
 }
 
 /// <summary>Times runs of programs on a device.</summary>

@@ -20,7 +20,8 @@ public sealed record KernelCheckResult(
     Kernel Kernel, int Passed, int Refused, double? WorstFp32, double? WorstBf16, IReadOnlyList<FailedCase> Failures);
 
 /// <summary>
-/// Checks kernels against references in double precision, with one thread and with several, in checked programs: a kernel that writes outside
+/// Checks kernels against references in double precision, with one thread and with several, in checked programs: a kernel that writes
+/// outside
 /// of its outputs fails, too.
 /// </summary>
 public static class KernelCheck

@@ -16,7 +16,8 @@ namespace Ingot.Lab;
 public sealed record OpTiming(string Shape, string Variant, double Flops, double Bytes, Samples? Warm, Samples? Cold, string Refusal);
 
 /// <summary>
-/// Times kernels of an op side by side: they take turns, so that what else the machine does touches all alike; with warm caches, one run after the
+/// Times kernels of an op side by side: they take turns, so that what else the machine does touches all alike; with warm caches, one run
+/// after the
 /// other, and with cold ones, after something larger than the caches has been written.
 /// </summary>
 public static class OpProfile
@@ -42,7 +43,8 @@ public static class OpProfile
         foreach (var shape in shapes)
         {
             var call = shape.Shapes(type);
-            KernelSupport[] kernels = [.. KernelSupport.Of(device, call).Where(kernel => variants.Count == 0 || variants.Contains(kernel.Kernel))];
+            KernelSupport[] kernels = [.. KernelSupport.Of(device, call).Where(kernel => variants.Count == 0
+                || variants.Contains(kernel.Kernel))];
             Operand[] operands = [.. shape.Signature.Operands.Zip(call.Operands, (spec, operand) => Fill(spec, operand, shape, device))];
             var programs = new Dictionary<string, NativeProgram>();
             try
@@ -53,7 +55,8 @@ public static class OpProfile
                 var cold = Rounds(programs, clock, ColdRounds, flush, cancellationToken);
                 foreach (var kernel in kernels)
                 {
-                    yield return new OpTiming(shape.ToString(), kernel.Kernel, kernel.Flops, kernel.Bytes, warm.GetValueOrDefault(kernel.Kernel),
+                    yield return new OpTiming(shape.ToString(), kernel.Kernel, kernel.Flops, kernel.Bytes,
+                        warm.GetValueOrDefault(kernel.Kernel),
                         cold.GetValueOrDefault(kernel.Kernel), kernel.Reason);
                 }
             }
@@ -67,7 +70,8 @@ public static class OpProfile
         }
     }
 
-    private static Dictionary<string, Samples> Rounds(Dictionary<string, NativeProgram> programs, RunClock clock, int most, CacheFlush? flush,
+    private static Dictionary<string, Samples> Rounds(Dictionary<string, NativeProgram> programs, RunClock clock, int most,
+        CacheFlush? flush,
         CancellationToken cancellationToken)
     {
         var times = programs.Keys.ToDictionary(variant => variant, _ => new List<double>());
@@ -174,8 +178,10 @@ public static class OpProfile
         private static long LastLevelCache()
         {
             const string Path = "/sys/devices/system/cpu/cpu0/cache/index3/size";
-            return RuntimeInformation.IsOSPlatform(OSPlatform.Linux) && File.Exists(Path) && File.ReadAllText(Path).Trim() is [.. var number, 'K']
-                && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var kilobytes) ? Math.Min(kilobytes, 512 << 10) << 10 : 0;
+            return RuntimeInformation.IsOSPlatform(OSPlatform.Linux) && File.Exists(Path) && File.ReadAllText(Path)
+                .Trim() is [.. var number, 'K']
+                && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var kilobytes) ? Math.Min(kilobytes,
+                    512 << 10) << 10 : 0;
         }
     }
 }

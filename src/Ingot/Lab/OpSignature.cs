@@ -31,7 +31,8 @@ public sealed class OpSignature
     public IReadOnlyList<string> Attributes { get; }
 
     /// <summary>Letters of the dimensions in the order in which they first occur; an operand of any shape has N and C.</summary>
-    public IReadOnlyList<string> Letters => [.. Operands.SelectMany(o => o.Dimensions ?? AnyShape).Where(d => !char.IsAsciiDigit(d[0])).Distinct()];
+    public IReadOnlyList<string> Letters => [.. Operands.SelectMany(o => o.Dimensions ?? AnyShape).Where(d => !char.IsAsciiDigit(d[0]))
+        .Distinct()];
 
     /// <summary>The dimensions that stand for any shape.</summary>
     public static IReadOnlyList<string> AnyShape { get; } = ["N", "C"];

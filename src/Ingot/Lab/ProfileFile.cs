@@ -5,7 +5,9 @@ using Ingot.Checkpoints;
 namespace Ingot.Lab;
 
 /// <summary>Something that was timed again and again.</summary>
-/// <param name="Group">"step", "op", "kernel", "layer" or, where kernels were timed alone, "alone": entries are compared within their group.</param>
+/// <param name="Group">
+/// "step", "op", "kernel", "layer" or, where kernels were timed alone, "alone": entries are compared within their group.
+/// </param>
 /// <param name="Name">What it is.</param>
 /// <param name="Calls">Calls of it in a step.</param>
 /// <param name="Flops">Floating-point operations each time; 0 if not known.</param>
@@ -61,11 +63,13 @@ public sealed record ProfileFile(
             using (var document = JsonDocument.Parse(bytes))
             {
                 var root = document.RootElement;
-                if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("format", out var format) || !format.ValueEquals(FormatName))
+                if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("format", out var format)
+                    || !format.ValueEquals(FormatName))
                     throw new InvalidDataException($"{path} is no profile: `ingot profile … --output DIR` writes one, profile.json");
                 if (!root.TryGetProperty("version", out var version) || !version.TryGetInt32(out var number) || number != CurrentVersion)
                 {
-                    throw new InvalidDataException($"{path} is a profile of version {version}, and this program reads version {CurrentVersion}: "
+                    throw new InvalidDataException($"{path} is a profile of version {version}, and this program reads version "
+                        + $"{CurrentVersion}: "
                         + "profile again with this one");
                 }
             }

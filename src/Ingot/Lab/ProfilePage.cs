@@ -28,20 +28,25 @@ public static class ProfilePage
         string ColourOf(string op) => colours.GetValueOrDefault(op, "#98a2b3");
 
         var page = HtmlReport.Begin("Profile");
-        page.Append(CultureInfo.InvariantCulture, $"<header><h1>A training step</h1><p>{HtmlReport.Escape(profile.What)} on {HtmlReport.Escape(profile.Device)}</p></header>\n");
+        page.Append(CultureInfo.InvariantCulture, $"<header><h1>A training step</h1><p>{HtmlReport.Escape(profile.What)} on "
+            + $"{HtmlReport.Escape(profile.Device)}</p></header>\n");
         page.Append("<section class=tiles>\n");
         var roof = profile.Calls.Sum(call => profile.Ceilings.Roof(call.Flops, call.Bytes));
-        HtmlReport.Tile(page, "Step", Milliseconds(profile.Steps.Median), $"± {profile.Steps.Spread:0.0 %} over {profile.Steps.Seconds.Count} steps");
+        HtmlReport.Tile(page, "Step", Milliseconds(profile.Steps.Median), $"± {profile.Steps.Spread:0.0 %} over "
+            + $"{profile.Steps.Seconds.Count} steps");
         HtmlReport.Tile(page, "Tokens", Axis.Short(profile.Tokens / profile.Steps.Median), "a second");
-        HtmlReport.Tile(page, "Of the ceilings", Percent(roof / profile.Steps.Median), $"{profile.Ceilings.MatmulFlops / 1e9:0} GFLOP/s, {profile.Ceilings.Bandwidth / 1e9:0.0} GB/s");
-        HtmlReport.Tile(page, "Between calls", Percent(profile.Between.Median / profile.Steps.Median), Milliseconds(profile.Between.Median));
+        HtmlReport.Tile(page, "Of the ceilings", Percent(roof / profile.Steps.Median),
+            $"{profile.Ceilings.MatmulFlops / 1e9:0} GFLOP/s, {profile.Ceilings.Bandwidth / 1e9:0.0} GB/s");
+        HtmlReport.Tile(page, "Between calls", Percent(profile.Between.Median / profile.Steps.Median),
+            Milliseconds(profile.Between.Median));
         page.Append("</section>\n");
         Roofline(page, profile, kernels, ColourOf);
         Timeline(page, profile, ColourOf);
         Rows(page, profile, "Kernels", kernels);
         Rows(page, profile, "Layers", [.. profile.Sums("layer", call => call.Layer)]);
         Rows(page, profile, "The slowest calls", [.. profile.Calls.OrderByDescending(call => call.Times.Median).Take(20)
-            .Select(call => new ProfileEntry("call", $"{call.Name} {call.Label} {call.Operands}", 1, call.Flops, call.Bytes, call.Times.Seconds))]);
+            .Select(call => new ProfileEntry("call", $"{call.Name} {call.Label} {call.Operands}", 1, call.Flops, call.Bytes,
+                call.Times.Seconds))]);
         return HtmlReport.End(page);
     }
 
@@ -57,36 +62,48 @@ public static class ProfilePage
         var ridge = flops / bandwidth;
         double left = Math.Min(0.05, known.Select(e => e.Flops / e.Bytes).DefaultIfEmpty(1).Min() / 2);
         double right = Math.Max(ridge * 8, known.Select(e => e.Flops / e.Bytes).DefaultIfEmpty(1).Max() * 2);
-        double low = Math.Min(flops / 1e4, known.Select(e => e.Flops / e.ToSamples().Median).DefaultIfEmpty(flops).Min() / 2), high = flops * 2;
+        double low = Math.Min(flops / 1e4, known.Select(e => e.Flops / e.ToSamples().Median).DefaultIfEmpty(flops).Min() / 2),
+            high = flops * 2;
         double X(double intensity) => Left + ((Width - Left - 14) * Math.Log(intensity / left) / Math.Log(right / left));
         double Y(double rate) => 10 + ((RoofHeight - 10 - Bottom) * (1 - (Math.Log(rate / low) / Math.Log(high / low))));
 
-        page.Append(CultureInfo.InvariantCulture, $"<section><h2>Roofline</h2><figure><svg viewBox=\"0 0 {Width} {RoofHeight}\" width=\"100%\" role=img aria-label=Roofline font-size=12>\n");
+        page.Append(CultureInfo.InvariantCulture, $"<section><h2>Roofline</h2><figure><svg viewBox=\"0 0 {Width} {RoofHeight}\" "
+            + $"width=\"100%\" role=img aria-label=Roofline font-size=12>\n");
         for (var power = Math.Ceiling(Math.Log10(left)); power <= Math.Log10(right); power++)
         {
             var x = X(Math.Pow(10, power));
-            page.Append(CultureInfo.InvariantCulture, $"<line x1={x:0.#} x2={x:0.#} y1=10 y2={RoofHeight - Bottom} stroke=\"var(--line)\" />");
-            page.Append(CultureInfo.InvariantCulture, $"<text x={x:0.#} y={RoofHeight - Bottom + 16} text-anchor=middle fill=\"var(--muted)\">{Axis.Compact(Math.Pow(10, power))}</text>\n");
+            page.Append(CultureInfo.InvariantCulture, $"<line x1={x:0.#} x2={x:0.#} y1=10 "
+                + $"y2={RoofHeight - Bottom} stroke=\"var(--line)\" />");
+            page.Append(CultureInfo.InvariantCulture, $"<text x={x:0.#} y={RoofHeight - Bottom + 16} text-anchor=middle "
+                + $"fill=\"var(--muted)\">{Axis.Compact(Math.Pow(10, power))}</text>\n");
         }
 
         for (var power = Math.Ceiling(Math.Log10(low)); power <= Math.Log10(high); power++)
         {
             var y = Y(Math.Pow(10, power));
             page.Append(CultureInfo.InvariantCulture, $"<line x1={Left} x2={Width - 14} y1={y:0.#} y2={y:0.#} stroke=\"var(--line)\" />");
-            page.Append(CultureInfo.InvariantCulture, $"<text x={Left - 6} y={y + 4:0.#} text-anchor=end fill=\"var(--muted)\">{Axis.Compact(Math.Pow(10, power - 9))}</text>\n");
+            page.Append(CultureInfo.InvariantCulture, $"<text x={Left - 6} y={y + 4:0.#} text-anchor=end "
+                + $"fill=\"var(--muted)\">{Axis.Compact(Math.Pow(10, power - 9))}</text>\n");
         }
 
-        page.Append(CultureInfo.InvariantCulture, $"<polyline fill=none stroke=\"var(--text)\" stroke-width=2 points=\"{X(Math.Max(left, low / bandwidth)):0.#},{Y(Math.Max(low, left * bandwidth)):0.#} {X(ridge):0.#},{Y(flops):0.#} {X(right):0.#},{Y(flops):0.#}\" />\n");
+        var (rampX, rampY) = (X(Math.Max(left, low / bandwidth)), Y(Math.Max(low, left * bandwidth)));
+        page.Append(CultureInfo.InvariantCulture, $"<polyline fill=none stroke=\"var(--text)\" stroke-width=2 "
+            + $"points=\"{rampX:0.#},{rampY:0.#} {X(ridge):0.#},{Y(flops):0.#} {X(right):0.#},{Y(flops):0.#}\" />\n");
         foreach (var entry in known)
         {
             var seconds = entry.ToSamples().Median;
             var radius = 3 + (22 * Math.Sqrt(seconds / profile.Steps.Median));
-            page.Append(CultureInfo.InvariantCulture, $"<circle cx={X(entry.Flops / entry.Bytes):0.#} cy={Y(entry.Flops / seconds):0.#} r={radius:0.#} fill=\"{colourOf(entry.Name.Split('=')[0])}\" fill-opacity=0.7>");
-            page.Append(CultureInfo.InvariantCulture, $"<title>{HtmlReport.Escape(entry.Name)}: {entry.Flops / entry.Bytes:0.##} FLOP/byte, {entry.Flops / seconds / 1e9:0.0} GFLOP/s, {Percent(seconds / profile.Steps.Median)} of the step</title></circle>\n");
+            page.Append(CultureInfo.InvariantCulture, $"<circle cx={X(entry.Flops / entry.Bytes):0.#} cy={Y(entry.Flops / seconds):0.#} "
+                + $"r={radius:0.#} fill=\"{colourOf(entry.Name.Split('=')[0])}\" fill-opacity=0.7>");
+            page.Append(CultureInfo.InvariantCulture, $"<title>{HtmlReport.Escape(entry.Name)}: "
+                + $"{entry.Flops / entry.Bytes:0.##} FLOP/byte, {entry.Flops / seconds / 1e9:0.0} GFLOP/s, "
+                + $"{Percent(seconds / profile.Steps.Median)} of the step</title></circle>\n");
         }
 
-        page.Append(CultureInfo.InvariantCulture, $"<text x={Width / 2} y={RoofHeight - 6} text-anchor=middle fill=\"var(--muted)\">FLOP/byte; upwards GFLOP/s</text></svg>");
-        page.Append("<figcaption>The line is what this machine reaches at best, measured in the same run. A dot is a kernel, as large as its share of the step.</figcaption></figure></section>\n");
+        page.Append(CultureInfo.InvariantCulture, $"<text x={Width / 2} y={RoofHeight - 6} text-anchor=middle "
+            + $"fill=\"var(--muted)\">FLOP/byte; upwards GFLOP/s</text></svg>");
+        page.Append("<figcaption>The line is what this machine reaches at best, measured in the same run. A dot is a kernel, as large "
+            + "as its share of the step.</figcaption></figure></section>\n");
     }
 
     // The last step, in lanes of equal length.
@@ -95,7 +112,8 @@ public static class ProfilePage
         const int Lanes = 8;
         var end = profile.Calls.Max(call => call.Start + call.Length);
         var each = end / Lanes;
-        page.Append(CultureInfo.InvariantCulture, $"<section><h2>Timeline</h2><figure><svg viewBox=\"0 0 {Width} {Lanes * Lane}\" width=\"100%\" role=img aria-label=Timeline font-size=12>\n");
+        page.Append(CultureInfo.InvariantCulture, $"<section><h2>Timeline</h2><figure><svg viewBox=\"0 0 {Width} {Lanes * Lane}\" "
+            + $"width=\"100%\" role=img aria-label=Timeline font-size=12>\n");
         foreach (var call in profile.Calls)
         {
             // A call may go over several lanes.
@@ -103,30 +121,40 @@ public static class ProfilePage
             {
                 var from = Math.Max(call.Start, lane * each);
                 var to = Math.Min(call.Start + call.Length, (lane + 1) * each);
-                page.Append(CultureInfo.InvariantCulture, $"<rect x={Left + ((Width - Left) * (from - (lane * each)) / each):0.##} y={lane * Lane} width={(Width - Left) * (to - from) / each:0.##} height={Lane - 4} fill=\"{colourOf(call.Op)}\">");
-                page.Append(CultureInfo.InvariantCulture, $"<title>{HtmlReport.Escape(call.Name)} {HtmlReport.Escape(call.Label)} {Milliseconds(call.Length)}</title></rect>\n");
+                var (x, width) = (Left + ((Width - Left) * (from - (lane * each)) / each), (Width - Left) * (to - from) / each);
+                page.Append(CultureInfo.InvariantCulture, $"<rect x={x:0.##} y={lane * Lane} width={width:0.##} height={Lane - 4} "
+                    + $"fill=\"{colourOf(call.Op)}\">");
+                page.Append(CultureInfo.InvariantCulture,
+                    $"<title>{HtmlReport.Escape(call.Name)} {HtmlReport.Escape(call.Label)} {Milliseconds(call.Length)}</title></rect>\n");
             }
         }
 
         for (var lane = 0; lane < Lanes; lane++)
-            page.Append(CultureInfo.InvariantCulture, $"<text x={Left - 6} y={(lane * Lane) + 15} text-anchor=end fill=\"var(--muted)\">{Milliseconds(lane * each)}</text>\n");
+            page.Append(CultureInfo.InvariantCulture, $"<text x={Left - 6} y={(lane * Lane) + 15} text-anchor=end "
+                + $"fill=\"var(--muted)\">{Milliseconds(lane * each)}</text>\n");
         page.Append("</svg><figcaption>");
         foreach (var op in profile.Sums("op", call => call.Op).Take(Colours.Length))
-            page.Append(CultureInfo.InvariantCulture, $"<svg width=10 height=10><rect width=10 height=10 fill=\"{colourOf(op.Name)}\" /></svg> {HtmlReport.Escape(op.Name)} ");
+            page.Append(CultureInfo.InvariantCulture, $"<svg width=10 height=10><rect width=10 height=10 fill=\"{colourOf(op.Name)}\" "
+                + $"/></svg> {HtmlReport.Escape(op.Name)} ");
         page.Append("</figcaption></figure></section>\n");
     }
 
     private static void Rows(StringBuilder page, StepProfileResult profile, string title, IReadOnlyList<ProfileEntry> entries)
     {
         page.Append(CultureInfo.InvariantCulture, $"<section class=samples><h2>{title}</h2><article><table>\n");
-        page.Append("<tr><th></th><th>share</th><th>ms</th><th>±</th><th>calls</th><th>GFLOP/s</th><th>GB/s</th><th>of the ceiling</th></tr>\n");
+        page.Append("<tr><th></th><th>share</th><th>ms</th><th>±</th><th>calls</th><th>GFLOP/s</th><th>GB/s</th><th>of the "
+            + "ceiling</th></tr>\n");
         foreach (var entry in entries)
         {
             var times = entry.ToSamples();
-            page.Append(CultureInfo.InvariantCulture, $"<tr><td>{HtmlReport.Escape(entry.Name)}</td><td>{Percent(times.Median / profile.Steps.Median)}</td>");
-            page.Append(CultureInfo.InvariantCulture, $"<td>{1e3 * times.Median:0.000}</td><td>{Percent(times.Spread)}</td><td>{entry.Calls}</td>");
-            page.Append(CultureInfo.InvariantCulture, $"<td>{entry.Flops / times.Median / 1e9:0.0}</td><td>{entry.Bytes / times.Median / 1e9:0.0}</td>");
-            page.Append(CultureInfo.InvariantCulture, $"<td>{Percent(profile.Ceilings.Roof(entry.Flops, entry.Bytes) / times.Median)}</td></tr>\n");
+            page.Append(CultureInfo.InvariantCulture,
+                $"<tr><td>{HtmlReport.Escape(entry.Name)}</td><td>{Percent(times.Median / profile.Steps.Median)}</td>");
+            page.Append(CultureInfo.InvariantCulture,
+                $"<td>{1e3 * times.Median:0.000}</td><td>{Percent(times.Spread)}</td><td>{entry.Calls}</td>");
+            page.Append(CultureInfo.InvariantCulture,
+                $"<td>{entry.Flops / times.Median / 1e9:0.0}</td><td>{entry.Bytes / times.Median / 1e9:0.0}</td>");
+            page.Append(CultureInfo.InvariantCulture,
+                $"<td>{Percent(profile.Ceilings.Roof(entry.Flops, entry.Bytes) / times.Median)}</td></tr>\n");
         }
 
         page.Append("</table></article></section>\n");

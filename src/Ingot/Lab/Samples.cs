@@ -33,7 +33,8 @@ public sealed class Samples
     public double Spread => Median > 0 ? (UpperQuartile - LowerQuartile) / 2 / Median : 0;
 
     /// <summary>
-    /// Standard error of the median: 1.2533 σ / √n, with σ from the quartiles (their distance is 1.349 σ of a normal distribution), so that a few
+    /// Standard error of the median: 1.2533 σ / √n, with σ from the quartiles (their distance is 1.349 σ of a normal distribution), so
+    /// that a few
     /// outliers do not count.
     /// </summary>
     public double MedianError => 1.2533 * (UpperQuartile - LowerQuartile) / 1.349 / Math.Sqrt(_sorted.Length);

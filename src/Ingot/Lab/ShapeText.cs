@@ -21,7 +21,8 @@ public sealed class ShapeText
     public IReadOnlyList<OpAttribute> Attributes { get; }
 
     /// <summary>Reads the sizes of a call.</summary>
-    /// <exception cref="ArgumentException">A name is no dimension and no attribute of the op, a value is none, or a dimension is missing.</exception>
+    /// <exception cref="ArgumentException">A name is no dimension and no attribute of the op, a value is none, or a dimension is
+    /// missing.</exception>
     public static ShapeText Parse(OpSignature signature, string text)
     {
         var sizes = new Dictionary<string, long>(StringComparer.Ordinal);
@@ -29,7 +30,8 @@ public sealed class ShapeText
         foreach (var part in text.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries))
         {
             if (part.Split('=') is not [{ Length: > 0 } name, { Length: > 0 } value])
-                throw new ArgumentException($"\"{part}\" in \"{text}\" is not of the form NAME=SIZE, for example {signature.Letters[0]}=64");
+                throw new ArgumentException($"\"{part}\" in \"{text}\" is not of the form NAME=SIZE, for example "
+                    + $"{signature.Letters[0]}=64");
             if (signature.Letters.Contains(name))
             {
                 if (!long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var size) || size < 1 || size > int.MaxValue)
@@ -43,7 +45,8 @@ public sealed class ShapeText
             else
             {
                 throw new ArgumentException($"{signature.Op.Name} has no dimension and no attribute \"{name}\": its dimensions are "
-                    + $"{string.Join(", ", signature.Letters)}{(signature.Attributes.Count > 0 ? $", its attributes {string.Join(", ", signature.Attributes)}" : "")}");
+                    + $"{string.Join(", ", signature.Letters)}{(signature.Attributes.Count > 0 ? $", its attributes {string.Join(", "
+                        + "", signature.Attributes)}" : "")}");
             }
         }
 
@@ -55,7 +58,8 @@ public sealed class ShapeText
             sizes.TryAdd("C", 1);
         if (signature.Letters.FirstOrDefault(letter => !sizes.ContainsKey(letter)) is { } missing)
         {
-            throw new ArgumentException($"the shape \"{text}\" lacks {missing}: {signature.Op.Name} takes {signature.Op.Operands}; write for example "
+            throw new ArgumentException($"the shape \"{text}\" lacks {missing}: {signature.Op.Name} takes {signature.Op.Operands}; "
+                + $"write for example "
                 + string.Join(',', signature.Letters.Select(letter => $"{letter}={sizes.GetValueOrDefault(letter, 64)}")));
         }
 

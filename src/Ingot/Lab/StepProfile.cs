@@ -17,8 +17,8 @@ namespace Ingot.Lab;
 /// <param name="Start">Seconds from the beginning of the step, in the last one measured.</param>
 /// <param name="Length">Seconds that it took then.</param>
 /// <param name="Times">Seconds in every step.</param>
-public sealed record StepCall(string Op, string Kernel, string Label, string Operands, string Part, double Flops, double Bytes, double Start,
-    double Length, Samples Times)
+public sealed record StepCall(string Op, string Kernel, string Label, string Operands, string Part, double Flops, double Bytes,
+    double Start, double Length, Samples Times)
 {
     /// <summary>"attention=fused".</summary>
     public string Name => $"{Op}={Kernel}";
@@ -44,8 +44,8 @@ public sealed record StepCall(string Op, string Kernel, string Label, string Ope
 /// <param name="Plain">Whole steps without that.</param>
 /// <param name="Between">Seconds between calls and around programs, in every measured step.</param>
 /// <param name="Tokens">Tokens of a step.</param>
-public sealed record StepProfileResult(string What, string Device, Ceilings Ceilings, IReadOnlyList<StepCall> Calls, Samples Steps, Samples Plain,
-    Samples Between, long Tokens)
+public sealed record StepProfileResult(string What, string Device, Ceilings Ceilings, IReadOnlyList<StepCall> Calls, Samples Steps,
+    Samples Plain, Samples Between, long Tokens)
 {
     /// <summary>How much longer a step takes because its calls are measured, as a share.</summary>
     public double Overhead => (Steps.Best / Plain.Best) - 1;
@@ -61,7 +61,8 @@ public sealed record StepProfileResult(string What, string Device, Ceilings Ceil
     ]);
 
     /// <summary>Calls grouped by something, most time first.</summary>
-    public IEnumerable<ProfileEntry> Sums(string group, Func<StepCall, string> by) => Calls.GroupBy(by).Select(calls => new ProfileEntry(group, calls.Key,
+    public IEnumerable<ProfileEntry> Sums(string group, Func<StepCall, string> by) => Calls.GroupBy(by).Select(calls =>
+        new ProfileEntry(group, calls.Key,
         calls.Count(), calls.Sum(call => call.Flops), calls.Sum(call => call.Bytes),
         [.. Enumerable.Range(0, Steps.Seconds.Count).Select(step => calls.Sum(call => call.Times.Seconds[step]))]))
         .OrderByDescending(entry => entry.ToSamples().Median);
@@ -76,7 +77,8 @@ public static class StepProfile
     /// <param name="progress">Is told what is being done; null for nobody.</param>
     /// <param name="cancellationToken">Ends it before the next step.</param>
     /// <exception cref="NotSupportedException">The model reads sources, for which there is no random batch.</exception>
-    public static StepProfileResult Run(TrainingOptions options, int steps, Action<string>? progress = null, CancellationToken cancellationToken = default)
+    public static StepProfileResult Run(TrainingOptions options, int steps, Action<string>? progress = null,
+        CancellationToken cancellationToken = default)
     {
         KernelPlugins.Load(options.Plugins);
         NativeRuntime.Threads = options.Threads;
@@ -87,7 +89,8 @@ public static class StepProfile
             throw new NotSupportedException("a step of an encoder-decoder cannot be profiled yet: take a decoder such as gpt2");
         TrainingPlan.RequireMemory(TrainingPlan.Make(model, options), device);
         var stepOptions = TrainingPlan.StepOptions(options, model);
-        using var parameters = new ParameterStore(device, ParameterSelection.Layout(model, options), stepOptions.ComputeType, training: true);
+        using var parameters = new ParameterStore(device, ParameterSelection.Layout(model, options), stepOptions.ComputeType,
+            training: true);
         parameters.Initialize((ulong)options.Seed);
         progress?.Invoke("measuring what the machine reaches");
         var ceilings = Ceilings.Measure(device, stepOptions.ComputeType);
@@ -128,17 +131,22 @@ public static class StepProfile
         }
 
         runs.RemoveAt(0);
-        string[] operands = [.. timed.Calls.Select(call => string.Join(' ', call.Operands.OfType<Tensor>().Select(t => $"{t.ShapeText}{(t.DType == DType.Bf16 ? "bf16" : "")}")))];
+        string[] operands = [.. timed.Calls.Select(call => string.Join(' ', call.Operands.OfType<Tensor>().Select(Describe)))];
         List<StepCall> calls =
         [
-            .. runs[^1].Pass.Select((call, i) => Make(call, operands[i], "forward and backward", 0, [.. runs.Select(run => run.Pass[i].Seconds)])),
+            .. runs[^1].Pass.Select((call, i) =>
+                Make(call, operands[i], "forward and backward", 0, [.. runs.Select(run => run.Pass[i].Seconds)])),
             .. runs[^1].Update.Select((call, i) => Make(call, "", "update", updateAt, [.. runs.Select(run => run.Update[i].Seconds)])),
         ];
-        var between = measured.Skip(1).Zip(runs, (all, run) => all - run.Pass.Sum(call => call.Seconds) - run.Update.Sum(call => call.Seconds));
-        return new StepProfileResult($"{options.Model}, {stepOptions.Batch} x {stepOptions.Length} tokens, {(stepOptions.ComputeType == DType.Bf16 ? "bf16" : "fp32")}",
-            device.Properties.Name, ceilings, calls, new Samples(measured.Skip(1)), new Samples(plain.Skip(1)), new Samples(between), tokens.Length);
+        var between = measured.Skip(1).Zip(runs, (all, run) => all - run.Pass.Concat(run.Update).Sum(call => call.Seconds));
+        return new StepProfileResult($"{options.Model}, {stepOptions.Batch} x {stepOptions.Length} tokens, "
+            + $"{(stepOptions.ComputeType == DType.Bf16 ? "bf16" : "fp32")}",
+            device.Properties.Name, ceilings, calls, new Samples(measured.Skip(1)), new Samples(plain.Skip(1)), new Samples(between),
+            tokens.Length);
     }
 
-    private static StepCall Make(CallInfo call, string operands, string part, double offset, double[] times) => new(call.Op, call.Kernel, call.Label, operands,
-        part, call.Flops, call.Bytes, offset + call.Start, call.Seconds, new Samples(times));
+    private static string Describe(Tensor t) => t.ShapeText + (t.DType == DType.Bf16 ? "bf16" : "");
+
+    private static StepCall Make(CallInfo call, string operands, string part, double offset, double[] times) => new(call.Op, call.Kernel,
+        call.Label, operands, part, call.Flops, call.Bytes, offset + call.Start, call.Seconds, new Samples(times));
 }

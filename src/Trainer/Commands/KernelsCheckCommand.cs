@@ -21,7 +21,8 @@ internal static class KernelsCheckCommand
         Option<string> device = DeviceOption.Create();
         Option<string[]> plugin = KernelOption.CreatePlugin();
         var json = new Option<bool>("--json") { Description = "Print one JSON array." };
-        var command = new Command("check", "Check kernels against the definition of their op in double precision.") { op, variant, device, plugin, json };
+        var command = new Command("check", "Check kernels against the definition of their op in double precision.") { op, variant, device,
+            plugin, json };
         command.SetAction(result =>
         {
             KernelPlugins.Guard = PluginProbe.TryToCheck;
@@ -59,9 +60,13 @@ internal static class KernelsCheckCommand
         }
 
         string[] variants = [.. kernels.Select(kernel => kernel.Variant)];
-        return variants.Contains(variant) ? [.. kernels.Where(kernel => kernel.Variant == variant)]
-            : throw new TrainingOptionsException([$"{op} has no kernel \"{variant}\": "
-                + $"{(NearestName.Find(variant, variants) is { } near ? $"did you mean {near}? " : "")}There are {string.Join(", ", variants)}"]);
+        if (variants.Contains(variant))
+        {
+            return [.. kernels.Where(kernel => kernel.Variant == variant)];
+        }
+
+        string near = NearestName.Find(variant, variants) is { } name ? $"did you mean {name}? " : "";
+        throw new TrainingOptionsException([$"{op} has no kernel \"{variant}\": {near}There are {string.Join(", ", variants)}"]);
     }
 
     private static int Run(List<Kernel> kernels, Device device, bool json)
@@ -103,7 +108,8 @@ internal static class KernelsCheckCommand
     private static void Write(KernelCheckResult result)
     {
         string name = $"{result.Kernel.Op}={result.Kernel.Variant}";
-        Console.WriteLine($"{name,-36} {result.Passed,6}  {result.Refused,7}  {result.Failures.Count,6}   {Error(result.WorstFp32),10}   {Error(result.WorstBf16),10}");
+        Console.WriteLine($"{name,-36} {result.Passed,6}  {result.Refused,7}  {result.Failures.Count,6}   "
+            + $"{Error(result.WorstFp32),10}   {Error(result.WorstBf16),10}");
         foreach (FailedCase failure in result.Failures.Take(MostShown))
         {
             Console.WriteLine($"  {failure.Case}");

@@ -23,7 +23,8 @@ internal static class KernelsCommand
         var json = new Option<bool>("--json") { Description = "Print one JSON array instead of a table." };
         var command = new Command("kernels", "List the kernels: for each op, the ways to compute it.")
         {
-            op, shape, precision, device, plugin, json, KernelsCheckCommand.Create(), KernelsNewCommand.Create(), PluginProbe.CreateCommand(),
+            op, shape, precision, device, plugin, json, KernelsCheckCommand.Create(), KernelsNewCommand.Create(),
+                PluginProbe.CreateCommand(),
         };
         command.SetAction(result =>
         {
@@ -32,7 +33,8 @@ internal static class KernelsCommand
             if (result.GetValue(shape) is { } text)
             {
                 ShapeText sizes = ReadShape(result.GetValue(op), text);
-                ListFor(sizes, PrecisionOption.Find(result.GetRequiredValue(precision)), DeviceOption.Find(result.GetRequiredValue(device)), kernels,
+                ListFor(sizes, PrecisionOption.Find(result.GetRequiredValue(precision)),
+                    DeviceOption.Find(result.GetRequiredValue(device)), kernels,
                     result.GetValue(json));
             }
             else
@@ -70,7 +72,8 @@ internal static class KernelsCommand
     {
         if (op is null)
         {
-            throw new TrainingOptionsException(["--shape belongs to one op: name it, as in `ingot kernels attention --shape B=1,T=1024,H=12,D=64`"]);
+            throw new TrainingOptionsException(["--shape belongs to one op: name it, as in `ingot kernels attention --shape "
+                + "B=1,T=1024,H=12,D=64`"]);
         }
 
         try
@@ -129,7 +132,8 @@ internal static class KernelsCommand
         Console.WriteLine($"{sizes.Signature.Op.Name} {sizes} {(type == DType.Bf16 ? "bf16" : "fp32")} on {device}");
         foreach (KernelSupport answer in answers)
         {
-            string what = answer.IsSupported ? kernels.First(kernel => kernel.Variant == answer.Kernel && kernel.DeviceKind == device.Kind).Description
+            string what = answer.IsSupported ? kernels.First(kernel => kernel.Variant == answer.Kernel && kernel.DeviceKind == device.Kind)
+                .Description
                 : $"not for this call: {answer.Reason}";
             Console.WriteLine($"{(answer == taken ? "*" : answer.IsSupported ? " " : "-")} {answer.Kernel,-10}  {what}");
         }
@@ -149,12 +153,14 @@ internal static class KernelsCommand
         {
             string mark = defaults.Contains(kernel) ? "*" : " ";
             string origin = kernel.Origin == "built-in" ? "" : $" ({kernel.Origin})";
-            Console.WriteLine($"{kernel.Op.PadRight(opWidth)}  {$"{mark} {kernel.Variant}".PadRight(variantWidth)}  {NameOf(kernel.DeviceKind),-6}"
+            Console.WriteLine($"{kernel.Op.PadRight(opWidth)}  {$"{mark} {kernel.Variant}".PadRight(variantWidth)}  "
+                + $"{NameOf(kernel.DeviceKind),-6}"
                 + $"  {kernel.Description}{origin}");
         }
 
         Console.WriteLine();
-        Console.WriteLine("* is taken first, if it supports the call. Others: --kernel op=variant, the recipe's kernels, or INGOT_KERNEL=op=variant,…");
+        Console.WriteLine("* is taken first, if it supports the call. Others: --kernel op=variant, the recipe's kernels, or "
+            + "INGOT_KERNEL=op=variant,…");
     }
 
     private static void WriteJson(Kernel[] kernels, HashSet<Kernel> defaults) => Text.WriteJson(writer =>

@@ -14,7 +14,8 @@ internal static partial class KernelsNewCommand
         var name = new Argument<string>("name") { Description = "Name of the kernel, and of the folder that is written." };
         var op = new Option<string>("--op") { Description = "The op that it computes.", Required = true, HelpName = "op" };
         var output = new Option<string?>("--output") { Description = "The folder. [default: the name]", HelpName = "dir" };
-        var command = new Command("new", "Begin a kernel of your own: write a small CMake project that builds as it stands.") { name, op, output };
+        var command = new Command("new", "Begin a kernel of your own: write a small CMake project that builds as it stands.") { name, op,
+            output };
         command.SetAction(result => Run(result.GetRequiredValue(name), result.GetRequiredValue(op), result.GetValue(output)));
         HelpPage.Describe(command, """
             ingot kernels new mine --op attention
@@ -68,8 +69,10 @@ internal static partial class KernelsNewCommand
         }
 
         Directory.Move(partial, folder);
-        Console.WriteLine($"{folder} has a kernel {op}={name}{(isExample ? ", a simple one that works" : ", whose launch is yours to write")}. Next:");
-        Console.WriteLine($"  cmake -S {output ?? name} -B {output ?? name}/build -DCMAKE_BUILD_TYPE=Release && cmake --build {output ?? name}/build");
+        Console.WriteLine($"{folder} has a kernel {op}={name}{(isExample ? ", a simple one that works" : ", whose launch is yours to "
+            + "write")}. Next:");
+        Console.WriteLine($"  cmake -S {output ?? name} -B {output ?? name}/build -DCMAKE_BUILD_TYPE=Release && cmake --build "
+            + $"{output ?? name}/build");
         Console.WriteLine($"  ingot kernels check {op} {name} --plugin {output ?? name}/build/lib{name}.so");
         return ExitCodes.Success;
 
@@ -93,11 +96,13 @@ internal static partial class KernelsNewCommand
         foreach ((int i, OperandSpec operand) in signature.Operands.Index())
         {
             operands.Append($"    const ingot_tensor& {operand.Name} = call->tensors[{i}];  // {(operand.IsIn ? "" : "out ")}"
-                + $"[{string.Join(",", operand.Dimensions ?? ["*"])}] {operand.Type}{(operand.IsOptional ? ", data is null if absent" : "")}\n");
+                + $"[{string.Join(",", operand.Dimensions ?? ["*"])}] {operand.Type}{(operand.IsOptional ? ", data is null if "
+                    + "absent" : "")}\n");
         }
 
         string used = string.Concat(signature.Operands.Select(operand => $"    (void){operand.Name};\n"));
-        string attributes = signature.Attributes.Count == 0 ? "none" : string.Join(", ", signature.Attributes.Select((attribute, i) => $"{i} {attribute}"));
+        string attributes = signature.Attributes.Count == 0 ? "none" : string.Join(", ", signature.Attributes.Select((attribute, i) =>
+            $"{i} {attribute}"));
         return $$"""
             // {{signature.Op.Name}}: {{signature.Op.Description}}
             // Operands {{signature.Op.Operands}}
@@ -118,7 +123,7 @@ internal static partial class KernelsNewCommand
 
             /// At most call->threads threads, no allocation, no exception. Attributes in call->attributes: {{attributes}}.
             ingot_status launch(const ingot_kernel_call* call) {
-            {{operands}}{{used}}    std::snprintf(call->message, call->message_capacity, "launch of {{signature.Op.Name}}={{name}} is not written yet");
+            {{operands}}{{used}}    std::snprintf(call->message, call->message_capacity, "{{signature.Op.Name}}={{name}} is not written yet");
                 return INGOT_ERROR_UNSUPPORTED;
             }
 

@@ -6,12 +6,18 @@ using Ingot.Training;
 
 namespace Ingot.Trainer.Commands;
 
-/// <summary>`ingot profile`: how fast kernels are, side by side; where the time of a training step goes; what changed between two profiles.</summary>
+/// <summary>
+/// `ingot profile`: how fast kernels are, side by side; where the time of a training step goes; what changed between two profiles.
+/// </summary>
 internal static class ProfileCommand
 {
     public static Command Create()
     {
-        var what = new Argument<string?>("what") { Description = "op=NAME: the op whose kernels are timed.", Arity = ArgumentArity.ZeroOrOne };
+        var what = new Argument<string?>("what")
+        {
+            Description = "op=NAME: the op whose kernels are timed.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
         var shapes = new Option<string[]>("--shapes")
         {
             Description = "Sizes and attributes of the calls, B=1,T=1024,H=12,D=64,causal=1; one or several.",
@@ -43,10 +49,12 @@ internal static class ProfileCommand
             if (sizes.Length == 0)
             {
                 throw new TrainingOptionsException(
-                    [$"--shapes is missing: say what to time, for example --shapes {string.Join(',', signature.Letters.Select(letter => $"{letter}=64"))}"]);
+                    [$"--shapes is missing: say what to time, for example --shapes "
+                        + $"{string.Join(',', signature.Letters.Select(letter => $"{letter}=64"))}"]);
             }
 
-            string[] names = [.. (result.GetValue(variants) ?? []).SelectMany(text => text.Split(',', StringSplitOptions.RemoveEmptyEntries))];
+            string[] names = [.. (result.GetValue(variants) ?? []).SelectMany(text => text.Split(',',
+                StringSplitOptions.RemoveEmptyEntries))];
             CheckVariants(signature.Op.Name, names, where.Kind);
             return Run(sizes, names, PrecisionOption.Find(result.GetRequiredValue(precision)), where, result.GetValue(output));
         });
@@ -91,7 +99,8 @@ internal static class ProfileCommand
 
     private static void CheckVariants(string op, string[] names, DeviceKind kind)
     {
-        string[] known = [.. Kernel.GetAll().Where(kernel => kernel.Op == op && kernel.DeviceKind == kind).Select(kernel => kernel.Variant)];
+        string[] known = [.. Kernel.GetAll().Where(kernel => kernel.Op == op && kernel.DeviceKind == kind).Select(kernel =>
+            kernel.Variant)];
         if (names.FirstOrDefault(name => !known.Contains(name)) is { } wrong)
         {
             throw new TrainingOptionsException([$"{op} has no kernel \"{wrong}\": "
@@ -103,12 +112,14 @@ internal static class ProfileCommand
     {
         using var interruption = new Interruption();
         Ceilings ceilings = Ceilings.Measure(device, type);
-        Console.WriteLine($"{device}, {(type == DType.Bf16 ? "bf16" : "fp32")}: matmul {ceilings.MatmulFlops / 1e9:N1} GFLOP/s, memory {ceilings.Bandwidth / 1e9:N1} GB/s");
+        Console.WriteLine($"{device}, {(type == DType.Bf16 ? "bf16" : "fp32")}: matmul {ceilings.MatmulFlops / 1e9:N1} GFLOP/s, "
+            + $"memory {ceilings.Bandwidth / 1e9:N1} GB/s");
         var entries = new List<ProfileEntry>();
         string op = shapes[0].Signature.Op.Name;
         try
         {
-            foreach (IGrouping<string, OpTiming> shape in OpProfile.Run(shapes, variants, type, device, interruption.Token).GroupBy(timing => timing.Shape))
+            foreach (IGrouping<string, OpTiming> shape in OpProfile.Run(shapes, variants, type, device, interruption.Token)
+                .GroupBy(timing => timing.Shape))
             {
                 Console.WriteLine();
                 Console.WriteLine($"{op} {shape.Key}");
@@ -141,7 +152,8 @@ internal static class ProfileCommand
             return;
         }
 
-        Console.WriteLine($"{timing.Variant,-10} {1e3 * warm.Median,9:N4}  {warm.Spread,6:P1}  {1e3 * cold.Median,11:N4}  {cold.Spread,6:P1}"
+        Console.WriteLine($"{timing.Variant,-10} {1e3 * warm.Median,9:N4}  {warm.Spread,6:P1}  {1e3 * cold.Median,11:N4}  "
+            + $"{cold.Spread,6:P1}"
             + $"  {timing.Flops / warm.Median / 1e9,8:N1}  {timing.Bytes / warm.Median / 1e9,8:N1}"
             + $"  {ceilings.Roof(timing.Flops, timing.Bytes) / warm.Median,14:P1}");
     }
@@ -152,7 +164,8 @@ internal static class ProfileCommand
         {
             if (times is not null)
             {
-                entries.Add(new ProfileEntry("alone", $"{op}={timing.Variant} {timing.Shape} {(type == DType.Bf16 ? "bf16" : "fp32")} {cache}", 1, timing.Flops,
+                entries.Add(new ProfileEntry("alone",
+                    $"{op}={timing.Variant} {timing.Shape} {(type == DType.Bf16 ? "bf16" : "fp32")} {cache}", 1, timing.Flops,
                     timing.Bytes, times.Seconds));
             }
         }

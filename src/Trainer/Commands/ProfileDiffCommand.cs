@@ -24,17 +24,19 @@ internal static class ProfileDiffCommand
         ProfileFile first = ProfileFile.Read(before), second = ProfileFile.Read(after);
         Warn("device", first.Device, second.Device);
         Warn("work", first.What, second.What);
-        Console.WriteLine($"ceilings  matmul {first.MatmulFlops / 1e9:N1} -> {second.MatmulFlops / 1e9:N1} GFLOP/s, memory {first.Bandwidth / 1e9:N1} -> {second.Bandwidth / 1e9:N1} GB/s");
-        foreach (IGrouping<string, EntryDiff> group in ProfileDiff.Compare(first, second).GroupBy(entry => entry.Group).OrderBy(group => Order(group.Key)))
+        Console.WriteLine($"ceilings  matmul {first.MatmulFlops / 1e9:N1} -> {second.MatmulFlops / 1e9:N1} GFLOP/s, memory "
+            + $"{first.Bandwidth / 1e9:N1} -> {second.Bandwidth / 1e9:N1} GB/s");
+        foreach (IGrouping<string, EntryDiff> group in ProfileDiff.Compare(first, second).GroupBy(entry => entry.Group).OrderBy(group =>
+            Order(group.Key)))
         {
             EntryDiff[] shown = [.. group.Where(entry => all || entry.Verdict != Verdict.Same || group.Key == "step")];
             Console.WriteLine();
             Console.WriteLine($"  before ms    after ms       ms  change    noise  verdict  {group.Key}");
             foreach (EntryDiff entry in shown)
             {
-                string change = entry is { Before: > 0, After: { } value } ? $"{(value / entry.Before.Value) - 1,7:+0.0%;-0.0%}" : "      -";
-                Console.WriteLine($"{Milliseconds(entry.Before),11} {Milliseconds(entry.After),11} {1e3 * entry.Difference,8:+0.000;-0.000} {change}"
-                    + $"  {1e3 * entry.Noise,7:N3}  {entry.Verdict.ToString().ToLowerInvariant(),-7}  {entry.Name}");
+                string change = entry is { Before: > 0, After: { } value } ? $"{(value / entry.Before.Value) - 1:+0.0%;-0.0%}" : "-";
+                Console.WriteLine($"{Milliseconds(entry.Before),11} {Milliseconds(entry.After),11}"
+                    + $" {1e3 * entry.Difference,8:+0.000;-0.000} {change,7}  {1e3 * entry.Noise,7:N3}  {entry.Verdict.ToString().ToLowerInvariant(),-7}  {entry.Name}");
             }
 
             if (group.Count() > shown.Length)

@@ -12,14 +12,17 @@ internal static class ProfileStepCommand
     public static Command Create()
     {
         var recipe = new Argument<string?>("recipe") { Description = "The recipe, a JSON file.", Arity = ArgumentArity.ZeroOrOne };
-        Option<int> steps = NumberOption.Create("steps", "Steps that are measured, after one that is not; and as many without measuring calls.", 10);
+        Option<int> steps = NumberOption.Create("steps", "Steps that are measured, after one that is not; and as many without "
+            + "measuring calls.", 10);
         var output = new Option<string?>("--output")
         {
             Description = "Folder for profile.json (for `profile diff`), trace.json (for ui.perfetto.dev) and profile.html.",
             HelpName = "dir",
         };
-        var command = new Command("step", "Run training steps of a recipe on random tokens, and say where their time goes.") { recipe, steps, output };
-        var options = new RecipeOptions(command, OptionKey.All.Where(key => key.PropertyName != nameof(TrainingOptions.OutputDir)), "attention=naive");
+        var command = new Command("step", "Run training steps of a recipe on random tokens, and say where their time goes.") { recipe,
+            steps, output };
+        var options = new RecipeOptions(command, OptionKey.All.Where(key => key.PropertyName != nameof(TrainingOptions.OutputDir)),
+            "attention=naive");
         command.SetAction(result => Run(Recipe.Load(result.GetValue(recipe), options.Read(result), needsData: false),
             BenchCommand.AtLeastOne(steps, result.GetValue(steps)), result.GetValue(output)));
         HelpPage.Describe(command, """
@@ -61,17 +64,20 @@ internal static class ProfileStepCommand
     {
         Samples all = profile.Steps;
         Console.WriteLine($"{profile.What}, on {profile.Device}");
-        Console.WriteLine($"ceilings       matmul {profile.Ceilings.MatmulFlops / 1e9:N1} GFLOP/s, memory {profile.Ceilings.Bandwidth / 1e9:N1} GB/s");
+        Console.WriteLine($"ceilings       matmul {profile.Ceilings.MatmulFlops / 1e9:N1} GFLOP/s, memory "
+            + $"{profile.Ceilings.Bandwidth / 1e9:N1} GB/s");
         Console.WriteLine($"step           {1e3 * all.Median:N2} ms ± {all.Spread:P1}, {profile.Tokens / all.Median:N0} tokens/s");
         Console.WriteLine($"of the ceiling {profile.Calls.Sum(call => profile.Ceilings.Roof(call.Flops, call.Bytes)) / all.Median:P1}");
-        Console.WriteLine($"moved          {profile.Calls.Sum(call => call.Bytes) / 1e6:N1} MB, {profile.Calls.Sum(call => call.Flops) / 1e9:N2} GFLOP in {profile.Calls.Count:N0} calls");
+        Console.WriteLine($"moved          {profile.Calls.Sum(call => call.Bytes) / 1e6:N1} MB, "
+            + $"{profile.Calls.Sum(call => call.Flops) / 1e9:N2} GFLOP in {profile.Calls.Count:N0} calls");
         Console.WriteLine($"between calls  {1e3 * profile.Between.Median:N2} ms, {profile.Between.Median / all.Median:P1}");
         Console.WriteLine($"measuring      {profile.Overhead:P1} on top of the fastest step without it, {1e3 * profile.Plain.Best:N2} ms");
         WriteRows(profile, "kernel", [.. profile.Sums("kernel", call => call.Name)]);
         ProfileEntry[] layers = [.. profile.Sums("layer", call => call.Layer)];
         WriteRows(profile, "layer", layers[..Math.Min(layers.Length, MostLayers)]);
         WriteRows(profile, "slowest calls", [.. profile.Calls.OrderByDescending(call => call.Times.Median).Take(MostCalls)
-            .Select(call => new ProfileEntry("call", $"{call.Name} {call.Label} {Shorten(call.Operands)}", 1, call.Flops, call.Bytes, call.Times.Seconds))]);
+            .Select(call => new ProfileEntry("call", $"{call.Name} {call.Label} {Shorten(call.Operands)}", 1, call.Flops, call.Bytes,
+                call.Times.Seconds))]);
     }
 
     private static string Shorten(string operands) => operands.Length <= 60 ? operands : operands[..57] + "...";

@@ -25,7 +25,8 @@ public class KernelChoicesTests
     [Test]
     public void TheMostLettersWin()
     {
-        KernelChoices choices = Make(("h.*/matmul", "naive"), ("h.*.mlp/matmul", "packed"), ("h.3.mlp/matmul", "onednn"), ("*/matmul", "rows"));
+        KernelChoices choices = Make(("h.*/matmul", "naive"), ("h.*.mlp/matmul", "packed"), ("h.3.mlp/matmul", "onednn"), ("*/matmul",
+            "rows"));
         Assert.That(choices.For("matmul", "transformer.h.3.mlp"), Is.EqualTo("onednn"));
         Assert.That(choices.For("matmul", "transformer.h.4.mlp"), Is.EqualTo("packed"));
         Assert.That(choices.For("matmul", "transformer.h.4.attn"), Is.EqualTo("naive"));
@@ -47,7 +48,9 @@ public class KernelChoicesTests
 
     [Test]
     public void AnEmptyLayerIsAnError() =>
-        Assert.That(() => Make(("/attention", "naive")), Throws.ArgumentException.With.Message.Contains("\"/attention\" is no op and no layer/op"));
+        Assert.That(() => Make(("/attention", "naive")), Throws.ArgumentException.With.Message.Contains("\"/attention\" is no op and "
+            + "no layer/op"));
 
-    private static KernelChoices Make(params (string Key, string Variant)[] choices) => new(choices.ToDictionary(c => c.Key, c => c.Variant));
+    private static KernelChoices Make(params (string Key, string Variant)[] choices) => new(choices.ToDictionary(c => c.Key, c =>
+        c.Variant));
 }

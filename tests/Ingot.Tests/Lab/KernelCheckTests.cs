@@ -14,12 +14,31 @@ public class KernelCheckTests
     {
         OpCase[] cases = [.. OpCases.Of(op)];
         Assert.That(cases, Is.Not.Empty, "an op without cases cannot be checked");
-        foreach (Kernel kernel in Kernel.GetAll().Where(kernel => kernel.Op == op && kernel.DeviceKind == DeviceKind.Cpu && kernel.Origin == "built-in"))
+        foreach (Kernel kernel in Kernel.GetAll().Where(kernel => kernel.Op == op && kernel.DeviceKind == DeviceKind.Cpu
+            && kernel.Origin == "built-in"))
         {
             KernelCheckResult result = KernelCheck.Run(kernel, Device.Cpu, cases);
             Assert.That(result.Failures, Is.Empty, kernel.Variant);
             Assert.That(result.Passed + result.Refused, Is.EqualTo(cases.Length));
             Assert.That(result.Passed, Is.Positive, kernel.Variant);
+        }
+    }
+
+    /// <summary>Checked programs on a GPU, real or emulated: of few ops, whose own native tests are many.</summary>
+    [Test]
+    [Category("Gpu")]
+    public void SomeKernelsOfAGpuAreRight([Values("add", "swiglu", "rms_norm", "dropout")] string op)
+    {
+        if (Device.All.FirstOrDefault(device => device.Kind == DeviceKind.Cuda) is not { } gpu)
+        {
+            Assert.Ignore(NativeRuntime.CudaInfo.Problem);
+            return;
+        }
+
+        OpCase[] cases = [.. OpCases.Of(op)];
+        foreach (Kernel kernel in Kernel.GetAll().Where(kernel => kernel.Op == op && kernel.DeviceKind == DeviceKind.Cuda))
+        {
+            Assert.That(KernelCheck.Run(kernel, gpu, cases).Failures, Is.Empty, kernel.Variant);
         }
     }
 

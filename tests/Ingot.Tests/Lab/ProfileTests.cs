@@ -27,9 +27,11 @@ public class ProfileTests
     public void DifferencesBeyondTheNoiseAreToldFromOthers()
     {
         static double[] Around(double centre, double noise) => [.. Enumerable.Range(0, 21).Select(i => centre + (noise * (i - 10) / 10))];
-        ProfileFile before = Profile(("faster", Around(1, 0.01)), ("slower", Around(1, 0.01)), ("noisy", Around(1, 0.8)), ("near", Around(1, 0.001)), ("gone", [1]),
+        ProfileFile before = Profile(("faster", Around(1, 0.01)), ("slower", Around(1, 0.01)), ("noisy", Around(1, 0.8)), ("near",
+            Around(1, 0.001)), ("gone", [1]),
             ("tiny", [1e-7]));
-        ProfileFile after = Profile(("faster", Around(0.9, 0.01)), ("slower", Around(1.5, 0.01)), ("noisy", Around(1.2, 0.8)), ("near", Around(1.01, 0.001)), ("new", [1]),
+        ProfileFile after = Profile(("faster", Around(0.9, 0.01)), ("slower", Around(1.5, 0.01)), ("noisy", Around(1.2, 0.8)), ("near",
+            Around(1.01, 0.001)), ("new", [1]),
             ("tiny", [5e-7]));
         var verdicts = ProfileDiff.Compare(before, after).ToDictionary(entry => entry.Name, entry => entry.Verdict);
         Assert.That(verdicts, Is.EquivalentTo(new Dictionary<string, Verdict>
@@ -52,7 +54,8 @@ public class ProfileTests
         string path = _folder["profile.json"];
         profile.Write(path);
         ProfileFile read = ProfileFile.Read(path);
-        Assert.That(read.Entries.Select(entry => (entry.Name, entry.Seconds.ToArray())), Is.EqualTo(profile.Entries.Select(entry => (entry.Name, entry.Seconds.ToArray()))));
+        Assert.That(read.Entries.Select(entry => (entry.Name, entry.Seconds.ToArray())), Is.EqualTo(profile.Entries.Select(entry =>
+            (entry.Name, entry.Seconds.ToArray()))));
 
         string text = File.ReadAllText(path);
         Fails(text.Replace("\"version\":1", "\"version\":2"), "is a profile of version 2, and this program reads version 1");
@@ -67,7 +70,8 @@ public class ProfileTests
         {
             string bad = _folder["bad.json"];
             File.WriteAllText(bad, content);
-            Assert.That(() => ProfileFile.Read(bad), Throws.TypeOf<InvalidDataException>().With.Message.Contains(message).And.Message.Contains(bad));
+            Assert.That(() => ProfileFile.Read(bad), Throws.TypeOf<InvalidDataException>().With.Message.Contains(message)
+                .And.Message.Contains(bad));
         }
     }
 
@@ -109,21 +113,27 @@ public class ProfileTests
         ProfileFile file = profile.ToFile();
         foreach (string group in new[] { "op", "kernel", "layer" })
         {
-            Assert.That(file.Entries.Where(entry => entry.Group == group).Sum(entry => entry.Calls), Is.EqualTo(profile.Calls.Count), group);
+            Assert.That(file.Entries.Where(entry => entry.Group == group).Sum(entry => entry.Calls), Is.EqualTo(profile.Calls.Count),
+                group);
         }
 
         ChromeTrace.Write(_folder["trace.json"], profile);
         using JsonDocument trace = JsonDocument.Parse(File.ReadAllBytes(_folder["trace.json"]));
-        JsonElement[] events = [.. trace.RootElement.GetProperty("traceEvents").EnumerateArray().Where(e => e.GetProperty("ph").GetString() == "X")];
+        JsonElement[] events = [.. trace.RootElement.GetProperty("traceEvents").EnumerateArray().Where(e => e.GetProperty("ph")
+            .GetString() == "X")];
         Assert.That(events.Count(e => e.GetProperty("tid").GetInt32() == 1), Is.EqualTo(profile.Calls.Count));
-        Assert.That(events.Where(e => e.GetProperty("tid").GetInt32() == 2).Select(e => e.GetProperty("name").GetString()), Does.Contain("transformer.h.1"));
+        Assert.That(events.Where(e => e.GetProperty("tid").GetInt32() == 2).Select(e => e.GetProperty("name").GetString()),
+            Does.Contain("transformer.h.1"));
 
         ProfilePage.Write(_folder["profile.html"], profile);
         string page = File.ReadAllText(_folder["profile.html"]);
-        Assert.That(page, Does.Contain("<h2>Roofline</h2>").And.Contain("attention=naive").And.Contain("transformer.h.1").And.Not.Contain("NaN").And.Not.Contain("<script"));
-        Assert.That(page.Split("<circle").Length - 1, Is.EqualTo(profile.Sums("kernel", call => call.Name).Count(entry => entry.Flops > 0 && entry.Bytes > 0)));
+        Assert.That(page, Does.Contain("<h2>Roofline</h2>").And.Contain("attention=naive").And.Contain("transformer.h.1")
+            .And.Not.Contain("NaN").And.Not.Contain("<script"));
+        Assert.That(page.Split("<circle").Length - 1, Is.EqualTo(profile.Sums("kernel", call => call.Name).Count(entry => entry.Flops > 0
+            && entry.Bytes > 0)));
     }
 
     private static ProfileFile Profile(params (string Name, double[] Seconds)[] entries) =>
-        ProfileFile.Create("test", "CPU", new Ceilings(1e9, 1e9), [.. entries.Select(entry => new ProfileEntry("op", entry.Name, 1, 0, 0, entry.Seconds))]);
+        ProfileFile.Create("test", "CPU", new Ceilings(1e9, 1e9), [.. entries.Select(entry => new ProfileEntry("op", entry.Name, 1, 0, 0,
+            entry.Seconds))]);
 }

@@ -16,7 +16,8 @@ internal static class AttentionCases
     private static readonly Sizes[] Forward =
     [
         new(1, 1, 1, 1, 1, 8), new(2, 5, 5, 3, 3, 16), new(1, 67, 67, 2, 1, 64), new(1, 33, 33, 4, 2, 32, Causal: false),
-        new(1, 130, 130, 1, 1, 64, Window: 17), new(2, 40, 40, 2, 2, 24, Segments: true), new(2, 1, 70, 4, 2, 64, Causal: false, Lengths: true),
+        new(1, 130, 130, 1, 1, 64, Window: 17), new(2, 40, 40, 2, 2, 24, Segments: true), new(2, 1, 70, 4, 2, 64, Causal: false,
+            Lengths: true),
         new(3, 3, 65, 2, 1, 128, Lengths: true), new(1, 70, 70, 2, 2, 80, Gap: 96), new(1, 9, 9, 2, 2, 5),
     ];
 
@@ -36,7 +37,8 @@ internal static class AttentionCases
         var k = random.Normal(Product(keys), type);
         var v = random.Normal(Product(keys), type);
         // Documents one behind the other; the last row of keys is padding.
-        double[] Segments(int length) => [.. Enumerable.Range(0, s.Batch * length).Select(i => i % length >= length - 1 ? -1.0 : i % length / 7)];
+        double[] Segments(int length) => [.. Enumerable.Range(0, s.Batch * length).Select(i => i % length >= length - 1 ? -1.0
+            : i % length / 7)];
         var (querySegments, keySegments) = (Segments(s.Queries), Segments(s.Keys));
         double[] lengths = [.. Enumerable.Range(0, s.Batch).Select(b => Math.Max(s.Queries, s.Keys - (11.0 * b)))];
 
@@ -46,7 +48,8 @@ internal static class AttentionCases
             // Queries are the last of the keys.
             var own = i + length - s.Queries;
             return j < length && (!s.Causal || j <= own) && (s.Window == 0 || j > own - s.Window)
-                && (!s.Segments || (keySegments[(b * s.Keys) + j] >= 0 && keySegments[(b * s.Keys) + j] == querySegments[(b * s.Queries) + i]));
+                && (!s.Segments || (keySegments[(b * s.Keys) + j] >= 0 && keySegments[(b * s.Keys) + j] == querySegments[(b * s.Queries)
+                    + i]));
         }
 
         int Query(int b, int i, int h) => ((((b * s.Queries) + i) * s.Heads) + h) * s.Size;
@@ -107,13 +110,15 @@ internal static class AttentionCases
         if (s.Window > 0)
             c.With(new OpAttribute("window", s.Window));
         if (s.Segments)
-            c.In("query_segments", querySegments, DType.I32, s.Batch, s.Queries).In("key_segments", keySegments, DType.I32, s.Batch, s.Keys);
+            c.In("query_segments", querySegments, DType.I32, s.Batch, s.Queries).In("key_segments", keySegments, DType.I32, s.Batch,
+                s.Keys);
         if (s.Lengths)
             c.In("kv_lengths", lengths, DType.I32, s.Batch);
         if (op == "attention")
             return c.Out("y", y, type, queries).Out("lse", lse, DType.F32, s.Batch, s.Heads, s.Queries);
         double[] rounded = [.. y.Select(value => CaseRandom.Round(value, type))];
-        return c.In("y", rounded, type, queries).In("lse", [.. lse.Select(value => CaseRandom.Round(value, DType.F32))], DType.F32, s.Batch, s.Heads, s.Queries)
+        return c.In("y", rounded, type, queries).In("lse", [.. lse.Select(value => CaseRandom.Round(value, DType.F32))], DType.F32,
+            s.Batch, s.Heads, s.Queries)
             .In("dy", dy, type, queries).Add(new CaseOperand("dq", type, queries, null, dq, s.Gap))
             .Add(new CaseOperand("dk", type, keys, null, dk, s.Gap)).Add(new CaseOperand("dv", type, keys, null, dv, s.Gap));
     }

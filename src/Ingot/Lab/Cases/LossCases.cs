@@ -1,3 +1,4 @@
+using System.Globalization;
 using Ingot.Bindings;
 
 namespace Ingot.Lab.Cases;
@@ -61,7 +62,8 @@ internal static class LossCases
         double[] ids = [.. Enumerable.Range(0, rows).Select(r =>
             Drawn(logits.AsSpan(r * vocabulary, vocabulary).ToArray(), rounded, (ulong)seeds[2 * r], (ulong)seeds[(2 * r) + 1]))];
         return new OpCase("sample", type,
-            FormattableString.Invariant($"B={rows},V={vocabulary} temperature {settings[0]}, top-k {settings[1]}, top-p {settings[2]}, min-p {settings[3]}"))
+            string.Create(CultureInfo.InvariantCulture, $"B={rows},V={vocabulary} temperature {settings[0]}, top-k {settings[1]}, "
+                + $"top-p {settings[2]}, min-p {settings[3]}"))
             .In("logits", logits, type, rows, vocabulary).In("settings", rounded, DType.F32, 4).In("random", seeds, DType.I64, rows, 2)
             .Out("ids", ids, DType.I32, rows);
     }

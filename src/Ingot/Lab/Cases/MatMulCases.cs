@@ -5,7 +5,8 @@ namespace Ingot.Lab.Cases;
 /// <summary>Matrix products with all that they do besides: y = activation(a b + bias), its gradient, sums into y.</summary>
 internal static class MatMulCases
 {
-    private static readonly (int M, int K, int N)[] Sizes = [(1, 1, 1), (1, 64, 33), (5, 7, 3), (16, 48, 32), (65, 129, 67), (130, 64, 200), (7, 300, 17)];
+    private static readonly (int M, int K, int N)[] Sizes = [(1, 1, 1), (1, 64, 33), (5, 7, 3), (16, 48, 32), (65, 129, 67), (130, 64,
+        200), (7, 300, 17)];
 
     private static readonly string[] Kinds = ["plain", "transposed", "bias", "accumulate", "fp32 y", .. Activations.Names, "backward"];
 

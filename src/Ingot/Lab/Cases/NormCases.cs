@@ -53,7 +53,8 @@ internal static class NormCases
     private static OpCase Backward(string op, int rows, int width, bool more, DType type, CaseRandom random)
     {
         var isLayer = op == "layer_norm_backward";
-        var (x, dy, dsum) = (random.Normal(rows * width, type, 2, 0.5), random.Normal(rows * width, type), random.Normal(rows * width, type));
+        var (x, dy, dsum) = (random.Normal(rows * width, type, 2, 0.5), random.Normal(rows * width, type), random.Normal(rows * width,
+            type));
         var weight = random.Normal(width, type, 0.5, 1);
         double[] before = random.Normal(width, DType.F32), biasBefore = random.Normal(width, DType.F32);
         var (mean, rstd, dx) = (new double[rows], new double[rows], new double[x.Length]);
@@ -83,7 +84,8 @@ internal static class NormCases
         }
 
         var result = new OpCase(op, type, $"N={rows},C={width}{(more ? " with dsum, accumulate=1" : "")}")
-            .In("dy", dy, type, rows, width).In("x", x, type, rows, width).In("weight", weight, type, width).In("rstd", rstd, DType.F32, rows)
+            .In("dy", dy, type, rows, width).In("x", x, type, rows, width).In("weight", weight, type, width).In("rstd", rstd, DType.F32,
+                rows)
             .Out("dx", dx, type, rows, width).InOut("dweight", before, dweight, DType.F32, width).With(new OpAttribute("accumulate", more));
         if (isLayer)
             result.In("mean", mean, DType.F32, rows).InOut("dbias", biasBefore, dbias, DType.F32, width);

@@ -61,10 +61,12 @@ public sealed class OpCase(string op, DType type, string sizes)
     public IReadOnlyList<OpAttribute> Attributes => _attributes;
 
     /// <summary>Adds an operand that is read; its values are those that the dtype can hold.</summary>
-    public OpCase In(string name, double[] values, DType type, params long[] shape) => Add(new CaseOperand(name, type, shape, values, null));
+    public OpCase In(string name, double[] values, DType type, params long[] shape) => Add(new CaseOperand(name, type, shape, values,
+        null));
 
     /// <summary>Adds an output.</summary>
-    public OpCase Out(string name, double[] expected, DType type, params long[] shape) => Add(new CaseOperand(name, type, shape, null, expected));
+    public OpCase Out(string name, double[] expected, DType type, params long[] shape) => Add(new CaseOperand(name, type, shape, null,
+        expected));
 
     /// <summary>Adds an operand that is read and written.</summary>
     public OpCase InOut(string name, double[] values, double[] expected, DType type, params long[] shape) =>
@@ -101,7 +103,8 @@ public sealed class CaseRandom(int seed)
         mean + (deviation * Math.Sqrt(-2 * Math.Log(1 - _random.NextDouble())) * Math.Cos(2 * Math.PI * _random.NextDouble())));
 
     /// <summary>Uniformly distributed numbers.</summary>
-    public double[] Uniform(long count, DType type, double low, double high) => Make(count, type, () => low + ((high - low) * _random.NextDouble()));
+    public double[] Uniform(long count, DType type, double low, double high) => Make(count, type, () => low
+        + ((high - low) * _random.NextDouble()));
 
     /// <summary>Whole numbers from 0 to <paramref name="end"/> - 1.</summary>
     public double[] Integers(long count, long end) => Make(count, DType.I32, () => _random.NextInt64(end));

@@ -62,7 +62,8 @@ internal static class OptimizerCases
         double[] p = random.Normal(count, DType.F32), g = random.Normal(count, DType.F32, 0.1), m = random.Normal(count, DType.F32, 0.1);
         double[] v = random.Uniform(count, DType.F32, 0, 0.02);
         // What bias correction divides by at step 3.
-        double[] schedule = [Rate, CaseRandom.Round(1 - Math.Pow(Beta1, 3), DType.F32), CaseRandom.Round(1 - Math.Pow(Beta2, 3), DType.F32)];
+        double[] schedule = [Rate, CaseRandom.Round(1 - Math.Pow(Beta1, 3), DType.F32), CaseRandom.Round(1 - Math.Pow(Beta2, 3),
+            DType.F32)];
         double[] pAfter = [.. p], mAfter = [.. m], vAfter = [.. v];
         for (var i = 0; i < count; i++)
         {

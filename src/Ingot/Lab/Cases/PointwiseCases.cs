@@ -10,7 +10,8 @@ internal static class PointwiseCases
     /// <summary>The ops that are here.</summary>
     public static IReadOnlyList<string> Ops { get; } =
     [
-        "accumulate", "activation", "activation_backward", "add", "add_bias", "cast", "copy", "dropout", "fill", "multiply", "rotary", "scale",
+        "accumulate", "activation", "activation_backward", "add", "add_bias", "cast", "copy", "dropout", "fill", "multiply", "rotary",
+            "scale",
         "swiglu", "swiglu_backward", "write_rows",
     ];
 
@@ -19,7 +20,8 @@ internal static class PointwiseCases
         "rotary" => Enumerable.Range(0, 4).Select(way => Rotary(way, type)),
         "write_rows" => [WriteRows(1, 1, 1, 1, 3, type), WriteRows(3, 4, 2, 5, 9, type)],
         "activation" or "activation_backward" =>
-            Activations.Names.SelectMany(kind => Sizes.Select((size, i) => Activation(op, kind, size.Rows, size.Width, type, new CaseRandom(400 + i)))),
+            Activations.Names.SelectMany(kind => Sizes.Select((size, i) => Activation(op, kind, size.Rows, size.Width, type,
+                new CaseRandom(400 + i)))),
         _ => Sizes.Select((size, i) => Simple(op, size.Rows, size.Width, type, new CaseRandom(400 + i))),
     };
 
@@ -49,7 +51,8 @@ internal static class PointwiseCases
                 return c.In("a", a, type, shape).In("b", b, type, shape).Out("y", Map(a, b, (v, w) => v * w), type, shape);
             case "add_bias":
                 double[] bias = b[..width];
-                return c.In("x", a, type, shape).In("bias", bias, type, width).Out("y", [.. a.Select((v, i) => v + bias[i % width])], type, shape);
+                return c.In("x", a, type, shape).In("bias", bias, type, width).Out("y", [.. a.Select((v, i) => v + bias[i % width])], type,
+                    shape);
             case "scale":
                 return c.In("x", a, type, shape).In("factor_at_run_time", [0.5], DType.F32, 1).With(new OpAttribute("factor", -1.75))
                     .Out("y", Map(a, v => v * -0.875), type, shape);
@@ -61,11 +64,13 @@ internal static class PointwiseCases
             case "fill":
                 return c.With(new OpAttribute("value", -2.5)).Out("y", Map(a, _ => -2.5), type, shape);
             case "copy":
-                return c.Add(new CaseOperand("x", type, shape, a, null, RowGap: 3)).Add(new CaseOperand("y", type, shape, null, a, RowGap: 7));
+                return c.Add(new CaseOperand("x", type, shape, a, null, RowGap: 3)).Add(new CaseOperand("y", type, shape, null, a,
+                    RowGap: 7));
             case "dropout":
                 return Dropout(c, a, shape, type);
             case "swiglu":
-                return c.Add(new CaseOperand("gate", type, shape, a, null, RowGap: width)).Add(new CaseOperand("up", type, shape, b, null, RowGap: width))
+                return c.Add(new CaseOperand("gate", type, shape, a, null, RowGap: width)).Add(new CaseOperand("up", type, shape, b, null,
+                    RowGap: width))
                     .Out("y", Map(a, b, (g, u) => Silu(g) * u), type, shape);
             default:
                 var dy = random.Normal(rows * width, type);
@@ -81,7 +86,8 @@ internal static class PointwiseCases
         const double Rate = 0.3;
         const ulong Seed = 0x123456789ab, Step = 7;
         double factor = CaseRandom.Round(1 / (1 - Rate), DType.F32);
-        double[] y = [.. x.Select((v, i) => Philox.Block(Seed, Step, 5, (ulong)(i / 4))[i % 4] >= Math.Ceiling(Rate * 4294967296.0) ? v * factor : 0)];
+        double[] y = [.. x.Select((v, i) => Philox.Block(Seed, Step, 5, (ulong)(i / 4))[i % 4] >= Math.Ceiling(Rate * 4294967296.0)
+            ? v * factor : 0)];
         return c.In("x", x, type, shape).In("seed", [Seed, Step], DType.I64, 2).Out("y", y, type, shape)
             .With(new OpAttribute("rate", Rate)).With(new OpAttribute("stream", 5));
     }
@@ -123,8 +129,10 @@ internal static class PointwiseCases
             }
         }
 
-        return new OpCase("rotary", type, $"B={Batch},T={Length},H={Heads},D={Width},R={Pairs}{(inverse ? ",inverse=1" : "")}{(interleaved ? ",interleaved=1" : "")}")
-            .Add(new CaseOperand("x", type, [Batch, Length, Heads, Width], x, null, RowGap: 48)).In("positions", positions, DType.I32, Batch, Length)
+        return new OpCase("rotary", type,
+            $"B={Batch},T={Length},H={Heads},D={Width},R={Pairs}{(inverse ? ",inverse=1" : "")}{(interleaved ? ",interleaved=1" : "")}")
+            .Add(new CaseOperand("x", type, [Batch, Length, Heads, Width], x, null, RowGap: 48)).In("positions", positions, DType.I32,
+                Batch, Length)
             .In("cos", cos, DType.F32, Known, Pairs).In("sin", sin, DType.F32, Known, Pairs).Out("y", y, type, Batch, Length, Heads, Width)
             .With(new OpAttribute("inverse", inverse)).With(new OpAttribute("interleaved", interleaved));
     }
