@@ -59,6 +59,10 @@ public class KernelCheckTests
     }
 
     [Test]
+    public void EveryActivationHasCases() =>
+        Assert.That(OpSignature.Find("activation").Op.Attributes, Does.EndWith($"({string.Join('|', Activations.Names)})"));
+
+    [Test]
     public void SignaturesAreThoseOfTheOps()
     {
         OpSignature attention = OpSignature.Find("attention");

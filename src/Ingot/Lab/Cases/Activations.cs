@@ -3,7 +3,7 @@ namespace Ingot.Lab.Cases;
 /// <summary>The activation functions and their slopes, in double precision (Hendrycks and Gimpel, 2016, for GELU).</summary>
 internal static class Activations
 {
-    public static IReadOnlyList<string> Names { get; } = ["gelu_tanh", "gelu", "silu", "relu"];
+    public static IReadOnlyList<string> Names { get; } = ["gelu_tanh", "gelu", "silu", "relu", "tanh"];
 
     public static double Of(string kind, double x) => kind switch
     {
@@ -12,6 +12,7 @@ internal static class Activations
         "gelu_tanh" => x / (1 + Math.Exp(-2 * Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x)))),
         "gelu" => 0.5 * x * Erfc(-x / Math.Sqrt(2)),
         "silu" => x / (1 + Math.Exp(-x)),
+        "tanh" => Math.Tanh(x),
         _ => Math.Max(x, 0),
     };
 
@@ -29,6 +30,8 @@ internal static class Activations
             case "silu":
                 var s = 1 / (1 + Math.Exp(-x));
                 return s + (x * s * (1 - s));
+            case "tanh":
+                return 1 / (Math.Cosh(x) * Math.Cosh(x));
             default:
                 return x > 0 ? 1 : 0;
         }
