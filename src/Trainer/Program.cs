@@ -38,6 +38,8 @@ internal static class Program
             GenerateCommand.Create(),
             EvaluateCommand.Create(),
             ChatCommand.Create(),
+            ClassifyCommand.Create(),
+            EmbedCommand.Create(),
             DataCommand.Create(),
             TokenizerCommand.Create(),
             ImportCommand.Create(),

@@ -13,7 +13,13 @@ internal static class EncoderTokenizer
         var roles = roberta
             ? new SpecialTokenRoles
             {
-                Bos = "<s>", Pad = "<pad>", Eos = "</s>", Unk = "<unk>", Cls = "<s>", Sep = "</s>", Mask = "<mask>",
+                Bos = "<s>",
+                Pad = "<pad>",
+                Eos = "</s>",
+                Unk = "<unk>",
+                Cls = "<s>",
+                Sep = "</s>",
+                Mask = "<mask>",
             }
             : new SpecialTokenRoles { Pad = "[PAD]", Unk = "[UNK]", Cls = "[CLS]", Sep = "[SEP]", Mask = "[MASK]" };
         var special = roles.All.Select(role => role.Token).OfType<string>().Distinct();

@@ -100,7 +100,8 @@ internal sealed class LabelledPart(TrainingSource source, ModelTask task, Traini
     private IEnumerable<LabelledExample> Read(CancellationToken ct) => LabelledFiles.Read(Name, task == ModelTask.TokenClassification, ct);
 
     private int IdOf(string label, string place) => _ids.TryGetValue(label, out var id) ? id
-        : throw new InvalidDataException($"{place}: the label \"{label}\" is not among those that the model knows: {LabelNames.Shown(_ids.Keys)}");
+        : throw new InvalidDataException($"{place}: the label \"{label}\" is not among those that the model knows: {LabelNames.Shown(_ids.Keys)}. "
+            + "Leave such examples out, or begin with a model for another task");
 
     private static IEnumerable<string> TextsOf(LabelledExample example) => example switch
     {

@@ -261,8 +261,13 @@ public sealed class Trainer : IDisposable
             var evaluated = (Due(_options.EvalSteps) || IsEnd(reason)) && Evaluate();
             if (evaluated)
             {
-                row = row with { EvalLoss = Finite(_state.EvalLoss), EvalBitsPerByte = Finite(_state.EvalBitsPerByte),
-                    EvalAccuracy = _state.EvalAccuracy, EvalF1 = _state.EvalF1 };
+                row = row with
+                {
+                    EvalLoss = Finite(_state.EvalLoss),
+                    EvalBitsPerByte = Finite(_state.EvalBitsPerByte),
+                    EvalAccuracy = _state.EvalAccuracy,
+                    EvalF1 = _state.EvalF1
+                };
                 reason = ReasonToStop(ct);
             }
 

@@ -142,7 +142,14 @@ public sealed class ModelGradientTests
 
     internal static BertConfig Bert(ModelTask task) => new()
     {
-        Head = task, VocabSize = 31, HiddenSize = 24, IntermediateSize = 40, LayerCount = 2, Heads = 3, PositionRows = 12, InitializerRange = 0.3,
+        Head = task,
+        VocabSize = 31,
+        HiddenSize = 24,
+        IntermediateSize = 40,
+        LayerCount = 2,
+        Heads = 3,
+        PositionRows = 12,
+        InitializerRange = 0.3,
         Labels = task.IsClassification() ? ["A", "B", "C"] : [],
     };
 
