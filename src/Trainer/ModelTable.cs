@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Ingot.Checkpoints;
+using Ingot.Models;
 using Ingot.Tokenizers;
 
 namespace Ingot.Trainer;
@@ -18,6 +19,12 @@ internal static partial class ModelTable
     {
         Console.WriteLine($"model       {tensors.Model.ModelType}: {tensors.Model.Layers} layers, width {tensors.Model.Width}, "
             + $"vocabulary {tensors.Model.VocabularySize:N0}, context {tensors.Model.MaxPositions:N0}");
+        if (tensors.Model.Task != ModelTask.CausalLm)
+        {
+            Console.WriteLine($"task        {tensors.Model.Task.Name()}"
+                + (tensors.Model.Labels.Count > 0 ? $": {string.Join(", ", tensors.Model.Labels)}" : ""));
+        }
+
         Console.WriteLine($"parameters  {tensors.Parameters.Sum(p => p.Elements):N0}");
         Console.WriteLine($"tokenizer   {DescribeTokenizer(folder, tensors.Model.VocabularySize)}");
         if (tensors.Passed.Count > 0)

@@ -10,10 +10,20 @@ internal static class TrainingTask
     /// <summary>The task, and the labels of a classifier that has some already; those of a new one are found in the data.</summary>
     /// <param name="options">The run's options.</param>
     /// <param name="checkpoint">Folder of the checkpoint that is resumed; null for a new run.</param>
-    /// <exception cref="TrainingOptionsException">A folder's model has no head, and no task is named.</exception>
+    /// <exception cref="TrainingOptionsException">An option does not go with the task, or a folder's model has no head and no task is named.</exception>
     public static (ModelTask Task, IReadOnlyList<string> Labels) Find(TrainingOptions options, string? checkpoint)
     {
-        if (options.LoraRank > 0 || (checkpoint is null && !BaseModel.IsFolder(options.Model)))
+        var (task, labels) = FindUnchecked(options, checkpoint);
+        (options with { Task = task }).ThrowIfInvalid();
+        return (task, labels);
+    }
+
+    private static (ModelTask Task, IReadOnlyList<string> Labels) FindUnchecked(TrainingOptions options, string? checkpoint)
+    {
+        // The checkpoint of an adapter has no model of its own, and only causal language models are adapted.
+        if (checkpoint is not null && options.LoraRank > 0)
+            return (ModelTask.CausalLm, []);
+        if (checkpoint is null && !BaseModel.IsFolder(options.Model))
             return (options.Task ?? DefaultOf(options.Model), []);
         var model = ModelFiles.LoadConfig(checkpoint ?? ModelFolder.Find(options.Model));
         var task = options.Task ?? model.Task;

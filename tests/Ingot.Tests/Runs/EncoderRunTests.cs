@@ -72,6 +72,11 @@ public sealed class EncoderRunTests : RunTests
                 .And.Message.Contains("animal, sky"));
     }
 
+    [Test]
+    public void OptionsThatDoNotGoWithTheModelsTaskAreNamedBeforeTheRun() => Assert.That(
+        () => Train(Masked("bert") with { Task = null, SamplePrompts = ["the"] }),
+        Throws.TypeOf<TrainingOptionsException>().With.Message.Contains("samplePrompts").And.Message.Contains("masked-lm"));
+
     [TestCase("{\"text\": \"a\"}", "no 'label'")]
     [TestCase("{\"label\": \"a\"}", "no text 'text'")]
     [TestCase("{\"text\": \"a\", \"label\": [1]}", "the label [1]")]

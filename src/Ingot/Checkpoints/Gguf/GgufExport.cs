@@ -54,6 +54,8 @@ public static class GgufExport
 
     private static void Describe(GgufFile file, ModelConfig model, string name, GgufType type)
     {
+        if (model is not (Gpt2Config or LlamaConfig))
+            throw Unsupported($"a {model.ModelType} is not written as GGUF; gpt2, llama, qwen2 and qwen3 are");
         var arch = model.ModelType;
         file.Add("general.architecture", arch);
         file.Add("general.type", "model");
