@@ -104,7 +104,8 @@ public sealed class BleuMetric : TextMetric
         return new MetricScore(Name, value, signature)
         {
             Verbose = string.Join('/', parts.Precisions.Select(p => PythonText.Fixed(p, 1)))
-                + $" (BP = {PythonText.Fixed(parts.BrevityPenalty, 3)} ratio = {PythonText.Fixed(ratio, 3)} hyp_len = {hypothesis:F0} ref_len = {reference:F0})",
+                + $" (BP = {PythonText.Fixed(parts.BrevityPenalty, 3)} "
+                + $"ratio = {PythonText.Fixed(ratio, 3)} hyp_len = {hypothesis:F0} ref_len = {reference:F0})",
             Measures = measures,
         };
     }

@@ -11,7 +11,7 @@ internal static class Bootstrap
         foreach (var (sample, segments) in Draw(statistics.Count, resampling).Index())
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var sums = new double[metric.Width];
+            var sums = new double[metric.SumWidth];
             foreach (var segment in segments)
                 statistics.AddTo(sums, segment);
             var values = new double[scores.Length];

@@ -15,7 +15,7 @@ public enum SignificanceTest
 /// <summary>Options of an evaluation, and keys of its recipes. Paths are relative to the current directory.</summary>
 public sealed record EvaluationOptions
 {
-    /// <summary>What is computed: bleu, chrf, chrf++.</summary>
+    /// <summary>What is computed: bleu, chrf, chrf++, ter, rouge (or rouge1, rouge2, rougeL, rougeLsum), meteor, accuracy, f1.</summary>
     public IReadOnlyList<string> Metric { get; set; } = [];
 
     /// <summary>File of the texts that are judged: a segment a line; in a .jsonl, a string a line, or an object that has the text in a
@@ -82,6 +82,36 @@ public sealed record EvaluationOptions
     /// <summary>Whether chrF averages the F-scores of all orders, as chrF++.py and NLTK do.</summary>
     public bool ChrfEpsSmoothing { get; set; }
 
+    /// <summary>Whether TER sets punctuation apart and undoes XML's escapes.</summary>
+    public bool TerNormalized { get; set; }
+
+    /// <summary>Whether TER leaves punctuation out.</summary>
+    public bool TerNoPunct { get; set; }
+
+    /// <summary>Whether that holds for Chinese and Japanese too, whose characters are then set apart.</summary>
+    public bool TerAsianSupport { get; set; }
+
+    /// <summary>Whether case counts in TER.</summary>
+    public bool TerCaseSensitive { get; set; }
+
+    /// <summary>Whether ROUGE counts words by their Porter stems.</summary>
+    public bool UseStemmer { get; set; }
+
+    /// <summary>Words of ROUGE: rouge (letters a to z and digits), or for other scripts a tokenizer of BLEU.</summary>
+    public string RougeTokenize { get; set; } = "rouge";
+
+    /// <summary>Words of METEOR: none (as white space parts them), or a tokenizer of BLEU.</summary>
+    public string MeteorTokenize { get; set; } = "none";
+
+    /// <summary>Folder of WordNet's files, for METEOR's synonyms; "" for none. If not set: that of Debian's wordnet-base, if there.</summary>
+    public string? WordNet { get; set; }
+
+    /// <summary>How F1 puts classes together.</summary>
+    public F1Average F1Average { get; set; }
+
+    /// <summary>The class whose F1 is computed if the average is binary.</summary>
+    public string PositiveLabel { get; set; } = "1";
+
     /// <summary>Decimals of scores up to 100; those up to 1 have two more.</summary>
     public int Decimals { get; set; } = 2;
 
@@ -108,6 +138,17 @@ public sealed record EvaluationOptions
                 Whitespace = ChrfWhitespace,
                 EpsSmoothing = ChrfEpsSmoothing,
             },
+            Ter = new()
+            {
+                Normalized = TerNormalized,
+                NoPunct = TerNoPunct,
+                AsianSupport = TerAsianSupport,
+                CaseSensitive = TerCaseSensitive,
+            },
+            Rouge = new() { UseStemmer = UseStemmer, Tokenize = RougeTokenize },
+            Meteor = new() { Tokenize = MeteorTokenize, WordNetFolder = WordNet },
+            F1Average = F1Average,
+            PositiveLabel = PositiveLabel,
         };
         return [.. Metric.SelectMany(name => TextMetrics.Create(name, options))];
     }

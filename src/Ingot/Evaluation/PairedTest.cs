@@ -43,7 +43,7 @@ public static class PairedTest
         var metric = baseline.Metric;
         var random = new NumPyRandom(seed);
         var differences = new double[trials];
-        double[] first = new double[metric.Width], second = new double[metric.Width];
+        double[] first = new double[metric.SumWidth], second = new double[metric.SumWidth];
         Span<double> values = stackalloc double[metric.ValueNames.Count];
         uint bits = 0;
         var left = 0;

@@ -81,7 +81,7 @@ public sealed class SegmentStatistics
     /// <summary>The score under a signature that is begun.</summary>
     internal MetricScore Describe(MetricSignature signature)
     {
-        var sums = new double[_metric.Width];
+        var sums = new double[_metric.SumWidth];
         for (var i = 0; i < Count; i++)
             AddTo(sums, i);
         Span<double> values = stackalloc double[_metric.ValueNames.Count];
@@ -97,12 +97,7 @@ public sealed class SegmentStatistics
         _chunks[segment / ChunkSize].AsSpan(segment % ChunkSize * _metric.Width, _metric.Width);
 
     /// <summary>Adds the statistics of a segment.</summary>
-    internal void AddTo(Span<double> sums, int segment)
-    {
-        var row = this[segment];
-        for (var i = 0; i < row.Length; i++)
-            sums[i] += row[i];
-    }
+    internal void AddTo(Span<double> sums, int segment) => _metric.Add(this[segment], sums);
 
     /// <summary>Refuses streams of different lengths, and empty ones.</summary>
     internal static void CheckCounts(IReadOnlyList<SegmentStream> hypotheses, IReadOnlyList<SegmentStream> references)

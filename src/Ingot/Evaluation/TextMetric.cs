@@ -16,6 +16,9 @@ public abstract class TextMetric
     /// <summary>What the statistics of a segment have in number.</summary>
     internal abstract int Width { get; }
 
+    /// <summary>What the sums have in number.</summary>
+    internal virtual int SumWidth => Width;
+
     /// <summary>What is computed from the sums: the score, and perhaps more of its kind, such as precision and recall.</summary>
     internal virtual IReadOnlyList<string> ValueNames => ["score"];
 
@@ -52,6 +55,13 @@ public abstract class TextMetric
 
     /// <summary>Makes what measures segments, one after the other, on one thread.</summary>
     internal abstract SegmentMeter CreateMeter();
+
+    /// <summary>Adds the statistics of a segment to the sums.</summary>
+    internal virtual void Add(ReadOnlySpan<double> row, Span<double> sums)
+    {
+        for (var i = 0; i < row.Length; i++)
+            sums[i] += row[i];
+    }
 
     /// <summary>Computes <see cref="ValueNames"/> from the sums of the statistics.</summary>
     internal abstract void Compute(ReadOnlySpan<double> sums, Span<double> values);

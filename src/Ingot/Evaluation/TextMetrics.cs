@@ -6,11 +6,22 @@ public static class TextMetrics
     /// <summary>The release of sacreBLEU whose results BLEU, chrF and TER give, marked as computed here.</summary>
     public const string SacreBleuVersion = "2.6.0+ingot";
 
+    private static readonly string[] RougeTypes = ["rouge1", "rouge2", "rougeL", "rougeLsum"];
+
     private static readonly Dictionary<string, Func<MetricOptions, TextMetric[]>> Known = new()
     {
         ["bleu"] = options => [new BleuMetric(options.Bleu)],
         ["chrf"] = options => [new ChrfMetric(options.Chrf)],
         ["chrf++"] = options => [new ChrfMetric(options.Chrf with { WordOrder = 2 })],
+        ["ter"] = options => [new TerMetric(options.Ter)],
+        ["rouge"] = options => [.. RougeTypes.Select(type => new RougeMetric(type, options.Rouge))],
+        ["rouge1"] = options => [new RougeMetric("rouge1", options.Rouge)],
+        ["rouge2"] = options => [new RougeMetric("rouge2", options.Rouge)],
+        ["rougel"] = options => [new RougeMetric("rougeL", options.Rouge)],
+        ["rougelsum"] = options => [new RougeMetric("rougeLsum", options.Rouge)],
+        ["meteor"] = options => [new MeteorMetric(options.Meteor)],
+        ["accuracy"] = _ => [new AccuracyMetric()],
+        ["f1"] = options => [new F1Metric(options.F1Average, options.PositiveLabel)],
     };
 
     /// <summary>The names that <see cref="Create"/> knows.</summary>

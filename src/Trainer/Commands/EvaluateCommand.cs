@@ -16,6 +16,8 @@ internal static class EvaluateCommand
         ("confidence", "Chance"),
         ("tokenize", "BLEU"),
         ("chrfCharOrder", "chrF"),
+        ("terNormalized", "TER"),
+        ("useStemmer", "ROUGE, METEOR, F1"),
         ("decimals", "What is printed"),
     ];
 
