@@ -19,7 +19,7 @@ public static class Recipe
     // Environment variables that begin with INGOT_ and are no options.
     private static readonly string[] OtherVariables =
     [
-        "LIBRARY", "KERNEL", "CHECKED", "DEBUG", "CACHE", "TEST_DATA", "TEST_DEVICE",
+        "LIBRARY", "KERNEL", "CHECKED", "DEBUG", "CACHE", "TEST_DATA", "TEST_DEVICE", "TEST_WORDNET",
         "CUDA", "CUDA_MODULE", "CUDA_GRAPH", "CUBLASLT", "MATMUL_SEARCH", "EMULATOR",
     ];
 
