@@ -103,7 +103,7 @@ public sealed record EvaluationOptions
     /// <summary>Words of METEOR: none (as white space parts them), or a tokenizer of BLEU.</summary>
     public string MeteorTokenize { get; set; } = "none";
 
-    /// <summary>Folder of WordNet's files, for METEOR's synonyms; "" for none. If not set: that of Debian's wordnet-base, if there.</summary>
+    /// <summary>Folder of WordNet's files, for METEOR's synonyms; "" for none. If not set, Debian's wordnet-base if there.</summary>
     public string? WordNet { get; set; }
 
     /// <summary>How F1 puts classes together.</summary>

@@ -29,7 +29,8 @@ internal static class LongestCommonSubsequence
         if (width * (reference.Length + 1L) > 1 << 28)
         {
             throw new InvalidDataException(
-                $"a line of {reference.Length} words against one of {candidate.Length} is too much for rougeLsum: put each sentence into a line of its own");
+                $"a line of {reference.Length} words against one of {candidate.Length} is too much for rougeLsum: "
+                + "put each sentence into a line of its own");
         }
 
         var table = new int[width * (reference.Length + 1)];

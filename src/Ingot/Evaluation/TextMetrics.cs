@@ -28,7 +28,7 @@ public static class TextMetrics
     public static IReadOnlyCollection<string> Names => Known.Keys;
 
     /// <summary>Makes the metric of a name, in whatever case; those of a family, such as rouge.</summary>
-    /// <exception cref="ArgumentException">There is none of that name, or an option is out of range; the message says what to do.</exception>
+    /// <exception cref="ArgumentException">There is none of that name, or an option is out of range; the message says so.</exception>
     public static IReadOnlyList<TextMetric> Create(string name, MetricOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(name);

@@ -140,6 +140,7 @@ internal sealed class WordNet
         private string[] Known(IEnumerable<string> forms) => [.. forms.Where(Index.ContainsKey).Distinct()];
 
         private IEnumerable<string> Detach(IEnumerable<string> forms) => forms.SelectMany(form => Detachments
-            .Where(ending => form.EndsWith(ending.Old, StringComparison.Ordinal)).Select(ending => form[..^ending.Old.Length] + ending.New));
+            .Where(ending => form.EndsWith(ending.Old, StringComparison.Ordinal))
+            .Select(ending => form[..^ending.Old.Length] + ending.New));
     }
 }
