@@ -1,6 +1,4 @@
 using System.Buffers;
-using System.Buffers.Binary;
-using System.IO.Compression;
 using System.Text;
 using System.Text.Unicode;
 
@@ -18,8 +16,8 @@ internal sealed class TextFileReader : IDisposable
     private const int BinaryCheck = 8192; // A zero byte this early makes a file binary.
 
     private readonly string _path;
-    private readonly Stream _stream;
-    private readonly uint? _gzipSize;
+    private readonly FileStream _file;
+    private readonly Stream _content;
     private readonly byte[] _block = new byte[BlockSize];
     private int _held; // Bytes at the block's start that wait for what follows: half a character, or a CR.
     private long _offset; // Of the block's start in the text.
@@ -29,27 +27,26 @@ internal sealed class TextFileReader : IDisposable
     public TextFileReader(string path)
     {
         _path = path;
-        (_stream, _gzipSize) = Open(path);
+        (_file, _content) = GzipInput.OpenFile(path);
     }
 
     /// <summary>Why the file is no text, as far as its beginning shows; null if it may be.</summary>
     public static string? WhyBinary(string path)
     {
-        var (stream, _) = Open(path);
-        using (stream)
+        Span<byte> start = stackalloc byte[BinaryCheck];
+        try
         {
-            Span<byte> start = stackalloc byte[BinaryCheck];
-            try
-            {
-                start = start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
-            }
-            catch (InvalidDataException)
-            {
-                return "damaged gzip data";
-            }
-
-            return start.Contains((byte)0) && !StartsAsUtf16(start) ? "binary, not text" : null;
+            var (file, content) = GzipInput.OpenFile(path);
+            using (file)
+            using (content)
+                start = start[..content.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
         }
+        catch (InvalidDataException)
+        {
+            return "gzip data that is damaged or cut short";
+        }
+
+        return start.Contains((byte)0) && !StartsAsUtf16(start) ? "binary, not text" : null;
     }
 
     /// <summary>Appends the next characters; false at the end.</summary>
@@ -88,54 +85,23 @@ internal sealed class TextFileReader : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _stream.Dispose();
-
-    private static (Stream Stream, uint? GzipSize) Open(string path)
+    public void Dispose()
     {
-        var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, BlockSize, FileOptions.SequentialScan);
-        Span<byte> magic = stackalloc byte[2];
-        var isGzip = file.ReadAtLeast(magic, 2, throwOnEndOfStream: false) == 2 && magic is [0x1F, 0x8B];
-        uint? size = null;
-        if (isGzip && file.Length >= 18)
-        {
-            // The last four bytes are the unpacked size, modulo 2^32.
-            Span<byte> trailer = stackalloc byte[4];
-            file.Seek(-4, SeekOrigin.End);
-            file.ReadExactly(trailer);
-            size = BinaryPrimitives.ReadUInt32LittleEndian(trailer);
-        }
-
-        file.Seek(0, SeekOrigin.Begin);
-        return (isGzip ? new GZipStream(file, CompressionMode.Decompress) : file, isGzip ? size ?? uint.MaxValue : null);
+        _content.Dispose();
+        _file.Dispose();
     }
 
     private int Read()
     {
-        int read;
         try
         {
             // The check of the beginning wants it whole.
-            read = _stream.ReadAtLeast(_block.AsSpan(_held), _atStart ? BinaryCheck : 1, throwOnEndOfStream: false);
-        }
-        catch (InvalidDataException e)
-        {
-            throw new InvalidDataException(
-                $"{_path}: the gzip data is damaged after {_offset} bytes of text. Get the file anew, or unpack it as far as it goes.", e);
+            return _content.ReadAtLeast(_block.AsSpan(_held), _atStart ? BinaryCheck : 1, throwOnEndOfStream: false);
         }
         catch (IOException e)
         {
             throw new IOException($"{_path}: reading failed after {_offset} bytes. {e.Message}", e);
         }
-
-        // The stream takes a file that is cut short for one that ends there.
-        if (read == 0 && _gzipSize is { } size && size != (uint)(_offset + _held))
-        {
-            throw new InvalidDataException(
-                $"{_path}: the gzip data is cut short, or has several members, after {_offset + _held} bytes of text. " +
-                "Get the file anew, or unpack it with gunzip.");
-        }
-
-        return read;
     }
 
     private Span<byte> CheckStart(Span<byte> block)
@@ -207,7 +173,7 @@ internal sealed class TextFileReader : IDisposable
             at += length;
         }
 
-        var where = _gzipSize is null ? "" : " of the unpacked text";
+        var where = ReferenceEquals(_content, _file) ? "" : " of the unpacked text";
         return new InvalidDataException(
             $"{_path}: byte {_offset + at}{where} (0x{block[at]:X2}) is not UTF-8. " +
             "Convert the file from the encoding that it has, for example: iconv -f ISO-8859-1 -t UTF-8.");

@@ -24,7 +24,7 @@ public readonly record struct TextStatistics(long Bytes, long Characters);
 
 /// <summary>
 /// UTF-8 text in a file, or in all text files of a folder and its subfolders, in the ordinal order of their paths; each is a document.
-/// Files that gzip packed (as one member) are unpacked on the way, whatever their names. A byte-order mark is dropped and CRLF becomes LF.
+/// Files that gzip packed are unpacked on the way, whatever their names. A byte-order mark is dropped and CRLF becomes LF.
 /// Text is read in pieces of about a megabyte, never whole, and anything that is not UTF-8 is an error that names file and place.
 /// Of JSON Lines (.jsonl, .ndjson) each record is a document: its field "text".
 /// <para>Of a folder, hidden, empty and binary files are passed over; <see cref="Skipped"/> lists them. Of a folder of prepared data

@@ -180,6 +180,7 @@ public class TextSourceTests : FolderTests
         var text = string.Concat(Enumerable.Range(0, 100_000).Select(_ => (char)random.Next('a', 'z')));
         var packed = Gzip(text);
         Assert.That(ReadAll(TextSource.Open(Write("whole.gz", packed))), Is.EqualTo(text));
+        Assert.That(ReadAll(TextSource.Open(Write("two.gz", [.. packed, .. packed]))), Is.EqualTo(text + text), "two members");
         foreach (var length in new[] { 12, packed.Length / 2, packed.Length - 8, packed.Length - 4, packed.Length - 1 })
         {
             var file = Write("cut.gz", packed[..length]);

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text;
+using Ingot.Data;
 using Ingot.Data.Preparation;
 using Ingot.Data.Preparation.Readers;
 using NUnit.Framework;

@@ -31,7 +31,7 @@ internal sealed record SourceFile(string Path, long Length, DateTime LastWriteTi
     public InputStream Open()
     {
         var utf16 = EncodingRepair.FindUtf16(ReadStart());
-        var (file, content) = OpenUnpacked();
+        var (file, content) = GzipInput.OpenFile(Path);
         return new InputStream(file, utf16 is null ? content : Encoding.CreateTranscodingStream(content, utf16, Encoding.UTF8))
         {
             IsRecoded = utf16 is not null,
@@ -41,7 +41,7 @@ internal sealed record SourceFile(string Path, long Length, DateTime LastWriteTi
     // The first bytes, which tell text from other things.
     private byte[] ReadStart()
     {
-        var (file, content) = OpenUnpacked();
+        var (file, content) = GzipInput.OpenFile(Path);
         using (file)
         using (content)
         {
@@ -52,20 +52,6 @@ internal sealed record SourceFile(string Path, long Length, DateTime LastWriteTi
             return zero < 0 || EncodingRepair.FindUtf16(start) is not null
                 ? start
                 : throw new InvalidDataException($"{Path}: binary, not text: byte {zero} is zero. Leave it out, or set format if it is a table.");
-        }
-    }
-
-    private (FileStream File, Stream Content) OpenUnpacked()
-    {
-        var file = new FileStream(Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1 << 16, FileOptions.SequentialScan);
-        try
-        {
-            return (file, GzipInput.IsGzip(file) ? new GzipInput(file, Path) : file);
-        }
-        catch
-        {
-            file.Dispose();
-            throw;
         }
     }
 }

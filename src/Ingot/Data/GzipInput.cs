@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.IO.Compression;
 using System.IO.Hashing;
 
-namespace Ingot.Data.Preparation.Readers;
+namespace Ingot.Data;
 
 /// <summary>
 /// Unpacks gzip (RFC 1952) of one or several members and checks it, which <see cref="GZipStream"/> does not: that one takes a file which
@@ -48,13 +48,23 @@ internal sealed class GzipInput : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <summary>Whether a file begins as gzip does; its position is 0 afterwards.</summary>
-    public static bool IsGzip(FileStream file)
+    /// <summary>Opens a file, and unpacks what it holds if it begins as gzip does, whatever its name.</summary>
+    /// <returns>The file, and its content, which may be the file itself; both are the caller's to close.</returns>
+    public static (FileStream File, Stream Content) OpenFile(string path)
     {
-        Span<byte> magic = stackalloc byte[3];
-        var isGzip = file.ReadAtLeast(magic, 3, throwOnEndOfStream: false) == 3 && magic is [0x1F, 0x8B, 8];
-        file.Position = 0;
-        return isGzip;
+        var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1 << 16, FileOptions.SequentialScan);
+        try
+        {
+            Span<byte> magic = stackalloc byte[3];
+            var isGzip = file.ReadAtLeast(magic, 3, throwOnEndOfStream: false) == 3 && magic is [0x1F, 0x8B, 8];
+            file.Position = 0;
+            return (file, isGzip ? new GzipInput(file, path) : file);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     public override int Read(Span<byte> buffer)
