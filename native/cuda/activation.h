@@ -1,6 +1,6 @@
-// The activations in fp32 on the device, in the order of the ops' choice {gelu_tanh, gelu, silu, relu, tanh}: value f(x)
-// and slope f'(x). NaN stays NaN; negative tails keep their relative accuracy. The fast ones are for results that are
-// rounded to bf16: with the others a pass over bf16 would be bound by instructions, not by memory.
+// The activations in fp32 on the device, in the order of the ops' choice {gelu_tanh, gelu, silu, relu, tanh}: value
+// f(x) and slope f'(x). NaN stays NaN; negative tails keep their relative accuracy. The fast ones are for results that
+// are rounded to bf16: with the others a pass over bf16 would be bound by instructions, not by memory.
 #pragma once
 
 #include "cuda/platform.h"
