@@ -120,7 +120,10 @@ public static class ModelFiles
     {
         try
         {
-            return JsonNode.Parse(utf8) is JsonObject json
+            var node = JsonNode.Parse(utf8);
+            // Half a surrogate pair in a text shows only when the text is read; here it is an error, and not when a model is saved.
+            node?.ToJsonString();
+            return node is JsonObject json
                 ? ModelConfig.FromJson(json)
                 : throw new InvalidDataException($"{path} is not a JSON object");
         }
