@@ -18,8 +18,7 @@ internal sealed record MatmulTimes(double Own, double Blas, double Ingot, double
 
 /// <summary>
 /// Multiplies the operands of a program's matmul calls, where they lie, by a kernel of a module that is loaded at run time, by cuBLAS and
-/// by
-/// Ingot, and times each with CUDA events. All three work in the GPU's primary context, which is the one that Ingot uses.
+/// by Ingot, and times each with CUDA events. All three work in the GPU's primary context, which is the one that Ingot uses.
 /// </summary>
 internal sealed class MatmulBench : IDisposable
 {

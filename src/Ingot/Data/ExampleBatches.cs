@@ -2,9 +2,8 @@ namespace Ingot.Data;
 
 /// <summary>
 /// Batches of examples: each once an epoch, in an order shuffled anew for each, which is a pure function of seed and position.
-/// <para>
-/// Packed, a row holds whole examples as segments that do not see each other; which ones share a row stays the same. Otherwise a row holds
-/// one example, examples of about the same length come together, and a batch is as long as its longest example, rounded up.
+/// <para> Packed, a row holds whole examples as segments that do not see each other; which ones share a row stays the same. Otherwise a
+/// row holds one example, examples of about the same length come together, and a batch is as long as its longest example, rounded up.
 /// </para>
 /// <para>No batch holds examples of two epochs: the last one of an epoch may have empty rows.</para>
 /// </summary>

@@ -107,7 +107,8 @@ public sealed class F1Metric : TextMetric
         };
     }
 
-    private static double F1(double hits, double given, double right) => Share(2 * hits, given + right);
+    /// <summary>2 · hits / (given + right): the harmonic mean of precision and recall; 0 without any decision.</summary>
+    internal static double F1(double hits, double given, double right) => Share(2 * hits, given + right);
 
     private static double Share(double part, double whole) => whole > 0 ? part / whole : 0;
 

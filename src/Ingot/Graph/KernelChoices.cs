@@ -67,8 +67,11 @@ public sealed class KernelChoices
         var subject = $"kernel {choice.Key}={choice.Variant}";
         string[] ops = [.. kernels.Select(k => k.Op).Distinct()];
         if (!ops.Contains(choice.Op))
-            throw new ArgumentException($"{subject}: there is no op \"{choice.Op}\"{DidYouMean(choice.Op, ops)}; `ingot kernels` "
-                + $"lists all");
+        {
+            throw new ArgumentException(
+                $"{subject}: there is no op \"{choice.Op}\"{DidYouMean(choice.Op, ops)}; `ingot kernels` lists all");
+        }
+
         string[] variants = [.. kernels.Where(k => k.Op == choice.Op && k.DeviceKind == device).Select(k => k.Variant)];
         if (!variants.Contains(choice.Variant))
         {
@@ -77,11 +80,11 @@ public sealed class KernelChoices
         }
     }
 
-    private static string DidYouMean(string wrong, string[] known) => NearestName.Find(wrong, known) is { } near ? $" (did you mean "
-        + $"{near}?)" : "";
+    private static string DidYouMean(string wrong, string[] known) =>
+        NearestName.Find(wrong, known) is { } near ? $" (did you mean {near}?)" : "";
 
-    private static string List(string[] names) => string.Join(", ", names.Take(6)) + (names.Length > 6 ? $" and {names.Length - 6} others"
-        : "");
+    private static string List(string[] names) =>
+        string.Join(", ", names.Take(6)) + (names.Length > 6 ? $" and {names.Length - 6} others" : "");
 
     private sealed record Choice(string Key, NamePattern? Layer, string Op, string Variant, int Weight);
 }

@@ -9,8 +9,7 @@ public static class KernelPlugins
 
     /// <summary>
     /// What is done with a plug-in's path before it is loaded; throws if it must not be. Whoever can start a process of its own may try
-    /// there
-    /// whether the plug-in keeps the rules.
+    /// there whether the plug-in keeps the rules.
     /// </summary>
     public static Action<string>? Guard { get; set; }
 

@@ -21,8 +21,7 @@ public sealed record KernelCheckResult(
 
 /// <summary>
 /// Checks kernels against references in double precision, with one thread and with several, in checked programs: a kernel that writes
-/// outside
-/// of its outputs fails, too.
+/// outside of its outputs fails, too.
 /// </summary>
 public static class KernelCheck
 {

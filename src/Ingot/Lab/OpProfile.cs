@@ -17,8 +17,7 @@ public sealed record OpTiming(string Shape, string Variant, double Flops, double
 
 /// <summary>
 /// Times kernels of an op side by side: they take turns, so that what else the machine does touches all alike; with warm caches, one run
-/// after the
-/// other, and with cold ones, after something larger than the caches has been written.
+/// after the other, and with cold ones, after something larger than the caches has been written.
 /// </summary>
 public static class OpProfile
 {

@@ -34,10 +34,8 @@ public sealed record EntryDiff(string Group, string Name, double? Before, double
 
 /// <summary>
 /// Compares two profiles entry by entry. A difference of medians is beyond noise if it is more than three standard errors of that
-/// difference
-/// (<see cref="Samples.MedianError"/>), more than 2 % of the time, which clocks and caches change from one process to the next, and more
-/// than
-/// a microsecond, which a clock cannot be trusted with.
+/// difference (<see cref="Samples.MedianError"/>), more than 2 % of the time, which clocks and caches change from one process to the
+/// next, and more than a microsecond, which a clock cannot be trusted with.
 /// </summary>
 public static class ProfileDiff
 {

@@ -6,8 +6,7 @@ using Ingot.Training;
 namespace Ingot.Reports;
 
 /// <summary>One line of <c>metrics.jsonl</c>: a logged step, with the evaluation made after it if there was one.</summary>
-/// <remarks>
-/// A figure that is not finite (the loss of a skipped step) is <c>null</c> in the file, as JSON has no NaN, and NaN when read.
+/// <remarks> A figure that is not finite (the loss of a skipped step) is <c>null</c> in the file, as JSON has no NaN, and NaN when read.
 /// </remarks>
 public readonly record struct MetricsRow
 {

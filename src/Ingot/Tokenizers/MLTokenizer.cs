@@ -24,9 +24,8 @@ public sealed class MLTokenizer(Tokenizer tokenizer) : Microsoft.ML.Tokenizers.T
     public override string Decode(IEnumerable<int> ids) => Inner.Decode([.. ids]);
 
     /// <summary>Decodes as many ids as the destination has room for; the others can be decoded with the next call.</summary>
-    /// <returns>
-    /// Done; or that the destination is too small, that an id is not in the vocabulary, or that the last ids are the beginning of a
-    /// character, which wait for the rest of it.
+    /// <returns> Done; or that the destination is too small, that an id is not in the vocabulary, or that the last ids are the beginning
+    /// of a character, which wait for the rest of it.
     /// </returns>
     /// <inheritdoc/>
     public override OperationStatus Decode(IEnumerable<int> ids, Span<char> destination, out int idsConsumed, out int charsWritten)

@@ -3,6 +3,21 @@ namespace Ingot.Tokenizers;
 /// <summary>Which special tokens have a role, as tokenizer_config.json says. All are optional.</summary>
 public sealed record SpecialTokenRoles
 {
+    /// <summary>Those of BERT's tokenizers.</summary>
+    internal static SpecialTokenRoles Bert { get; } = new() { Unk = "[UNK]", Sep = "[SEP]", Pad = "[PAD]", Cls = "[CLS]", Mask = "[MASK]" };
+
+    /// <summary>Those of RoBERTa's tokenizers.</summary>
+    internal static SpecialTokenRoles Roberta { get; } = new()
+    {
+        Bos = "<s>",
+        Eos = "</s>",
+        Unk = "<unk>",
+        Sep = "</s>",
+        Pad = "<pad>",
+        Cls = "<s>",
+        Mask = "<mask>",
+    };
+
     /// <summary>Begins a text.</summary>
     public string? Bos { get; init; }
 

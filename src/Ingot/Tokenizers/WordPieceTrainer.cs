@@ -148,7 +148,7 @@ public static class WordPieceTrainer
             Model = new WordPieceModel(Vocabulary.Of(tokens), "[UNK]", Prefix, LongestWord),
             PostProcessor = new BertProcessing(new ClsAndSep(Token("[SEP]"), Token("[CLS]"))),
             Decoder = new WordPieceDecoder(Prefix, cleanup: true),
-            Roles = new SpecialTokenRoles { Unk = "[UNK]", Sep = "[SEP]", Pad = "[PAD]", Cls = "[CLS]", Mask = "[MASK]" },
+            Roles = SpecialTokenRoles.Bert,
         });
 
         (string, int) Token(string token) => (token, Array.IndexOf(specials, token));

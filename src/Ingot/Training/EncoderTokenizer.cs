@@ -10,18 +10,7 @@ internal static class EncoderTokenizer
     /// <summary>Trains a byte-level BPE with BERT's or RoBERTa's special tokens, which stand around every text.</summary>
     public static Tokenizer Train(IEnumerable<ReadOnlyMemory<byte>> utf8, int vocabularySize, bool roberta, CancellationToken ct)
     {
-        var roles = roberta
-            ? new SpecialTokenRoles
-            {
-                Bos = "<s>",
-                Pad = "<pad>",
-                Eos = "</s>",
-                Unk = "<unk>",
-                Cls = "<s>",
-                Sep = "</s>",
-                Mask = "<mask>",
-            }
-            : new SpecialTokenRoles { Pad = "[PAD]", Unk = "[UNK]", Cls = "[CLS]", Sep = "[SEP]", Mask = "[MASK]" };
+        var roles = roberta ? SpecialTokenRoles.Roberta : SpecialTokenRoles.Bert;
         var special = roles.All.Select(role => role.Token).OfType<string>().Distinct();
         // The padding token's id is fixed: BERT's is 0, RoBERTa's 1, behind which its positions begin.
         string[] ordered = [.. roberta ? ["<s>", "<pad>"] : (string[])["[PAD]"], .. special];

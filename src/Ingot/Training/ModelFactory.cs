@@ -13,8 +13,8 @@ namespace Ingot.Training;
 public static class ModelFactory
 {
     /// <summary>The model for a vocabulary; its context is <see cref="TrainingOptions.MaxPositionEmbeddings"/> or the sequence length.</summary>
-    /// <exception cref="ArgumentException">
-    /// The sizes do not fit together, a setting does not belong to the family, or it contradicts the model's folder.
+    /// <exception cref="ArgumentException"> The sizes do not fit together, a setting does not belong to the family, or it contradicts the
+    /// model's folder.
     /// </exception>
     /// <exception cref="IOException">The model's folder is not there or holds no model.</exception>
     /// <exception cref="InvalidDataException">The config.json of the model's folder is wrong.</exception>

@@ -1,3 +1,5 @@
+using Ingot.Evaluation;
+
 namespace Ingot.Training;
 
 /// <summary>How often predictions are right: of masked tokens, or of labels.</summary>
@@ -12,11 +14,8 @@ public sealed class PredictionScores
     /// <summary>Share of them that are right; NaN without any.</summary>
     public double Accuracy => (double)_right / Count;
 
-    /// <summary>
-    /// Mean over the classes that occur, as target or as prediction, of F1 = 2 · right / (predicted + actual), as scikit-learn's
-    /// f1_score(average="macro"); NaN without any.
-    /// </summary>
-    public double MacroF1 => _classes.Count == 0 ? double.NaN : _classes.Values.Average(c => 2.0 * c.Right / (c.Predicted + c.Actual));
+    /// <summary>Mean of the F1 of the classes that occur, as target or as prediction (<see cref="F1Average.Macro"/>); NaN without any.</summary>
+    public double MacroF1 => _classes.Count == 0 ? double.NaN : _classes.Values.Average(c => F1Metric.F1(c.Right, c.Predicted, c.Actual));
 
     /// <summary>Adds predictions beside what they should have been.</summary>
     public void Add(IEnumerable<(int Target, int Prediction)> predictions)

@@ -69,8 +69,8 @@ internal static partial class KernelsNewCommand
         }
 
         Directory.Move(partial, folder);
-        Console.WriteLine($"{folder} has a kernel {op}={name}{(isExample ? ", a simple one that works" : ", whose launch is yours to "
-            + "write")}. Next:");
+        Console.WriteLine(
+            $"{folder} has a kernel {op}={name}{(isExample ? ", a simple one that works" : ", whose launch is yours to write")}. Next:");
         Console.WriteLine($"  cmake -S {output ?? name} -B {output ?? name}/build -DCMAKE_BUILD_TYPE=Release && cmake --build "
             + $"{output ?? name}/build");
         Console.WriteLine($"  ingot kernels check {op} {name} --plugin {output ?? name}/build/lib{name}.so");
@@ -95,9 +95,9 @@ internal static partial class KernelsNewCommand
         var operands = new StringBuilder();
         foreach ((int i, OperandSpec operand) in signature.Operands.Index())
         {
-            operands.Append($"    const ingot_tensor& {operand.Name} = call->tensors[{i}];  // {(operand.IsIn ? "" : "out ")}"
-                + $"[{string.Join(",", operand.Dimensions ?? ["*"])}] {operand.Type}{(operand.IsOptional ? ", data is null if "
-                    + "absent" : "")}\n");
+            string shape = string.Join(",", operand.Dimensions ?? ["*"]);
+            operands.Append($"    const ingot_tensor& {operand.Name} = call->tensors[{i}];  // {(operand.IsIn ? "" : "out ")}[{shape}] "
+                + $"{operand.Type}{(operand.IsOptional ? ", data is null if absent" : "")}\n");
         }
 
         string used = string.Concat(signature.Operands.Select(operand => $"    (void){operand.Name};\n"));

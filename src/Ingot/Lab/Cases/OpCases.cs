@@ -4,8 +4,7 @@ namespace Ingot.Lab.Cases;
 
 /// <summary>
 /// The cases by which kernels are checked: for each op a grid of sizes, odd ones among them, dtypes and attributes, with random operands
-/// and
-/// what must come of them. The references are the definitions in double precision; they share nothing with the kernels.
+/// and what must come of them. The references are the definitions in double precision; they share nothing with the kernels.
 /// </summary>
 public static class OpCases
 {

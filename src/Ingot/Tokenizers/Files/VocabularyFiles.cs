@@ -37,16 +37,7 @@ internal static class VocabularyFiles
                 Eos = ByteLevelBpeTokenizer.EndOfText,
                 Unk = ByteLevelBpeTokenizer.EndOfText,
             }),
-            "RobertaTokenizer" => Roberta(WithRoles(parts, config, new SpecialTokenRoles
-            {
-                Bos = "<s>",
-                Eos = "</s>",
-                Unk = "<unk>",
-                Sep = "</s>",
-                Pad = "<pad>",
-                Cls = "<s>",
-                Mask = "<mask>",
-            })),
+            "RobertaTokenizer" => Roberta(WithRoles(parts, config, SpecialTokenRoles.Roberta)),
             "Qwen2Tokenizer" => WithRoles(
                 parts with
                 {
@@ -76,7 +67,7 @@ internal static class VocabularyFiles
         }
 
         var vocabulary = JsonPart.Reading(path, () => ReadLines(path));
-        var roles = new SpecialTokenRoles { Unk = "[UNK]", Sep = "[SEP]", Pad = "[PAD]", Cls = "[CLS]", Mask = "[MASK]" };
+        var roles = SpecialTokenRoles.Bert;
         if (vocabulary.Find("[UNK]") is -1 || vocabulary.Find("[CLS]") is -1 || vocabulary.Find("[SEP]") is -1)
         {
             throw new InvalidDataException($"{path}: the vocabulary lacks [UNK], [CLS] or [SEP], which BERT's tokenizer needs.");
