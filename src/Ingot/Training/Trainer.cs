@@ -118,9 +118,10 @@ public sealed class Trainer : IDisposable
             var rows = TrainingPlan.RowsOf(options.Objective);
             var batch = Math.Min(options.PerDeviceTrainBatchSize, (int)Math.Ceiling((double)_data.RowsPerEpoch / rows / accumulation));
             var plan = TrainingPlan.Make(_model, options with { PerDeviceTrainBatchSize = batch, SequenceLength = length });
+            // Before batches are allocated and read ahead, which are as large as is asked for.
+            TrainingPlan.RequireMemory(plan, _device);
             batch *= rows;
             _data.Start(batch * accumulation, rows > 1 ? batch : EvaluationBatch, _state.Data);
-            TrainingPlan.RequireMemory(plan, _device);
             var stepOptions = TrainingPlan.StepOptions(options, _model) with { Batch = batch, Length = length, HasSegments = _data.HasSegments };
             _parameters = new ParameterStore(_device, ParameterSelection.Layout(_model, options), stepOptions.ComputeType, training: true);
             // A checkpoint holds all weights, or an adapter beside which the base's are needed.
