@@ -1,3 +1,5 @@
+using Ingot.Chat;
+using Ingot.Data;
 using Ingot.Training;
 
 namespace Ingot.Evaluation;
@@ -13,9 +15,10 @@ public enum SignificanceTest
 }
 
 /// <summary>Options of an evaluation, and keys of its recipes. Paths are relative to the current directory.</summary>
-public sealed record EvaluationOptions
+public sealed partial record EvaluationOptions
 {
-    /// <summary>What is computed: bleu, chrf, chrf++, ter, rouge (or rouge1, rouge2, rougeL, rougeLsum), meteor, accuracy, f1.</summary>
+    /// <summary>What is computed: bleu, chrf, chrf++, ter, rouge (or rouge1, rouge2, rougeL, rougeLsum), meteor, accuracy, f1 of texts; or
+    /// perplexity of a model on data.</summary>
     public IReadOnlyList<string> Metric { get; set; } = [];
 
     /// <summary>File of the texts that are judged: a segment a line; in a .jsonl, a string a line, or an object that has the text in a
@@ -36,6 +39,48 @@ public sealed record EvaluationOptions
 
     /// <summary>Whether a segment may be without any reference text, rather than that being an error.</summary>
     public bool AllowEmptyReferences { get; set; }
+
+    /// <summary>The model that is scored: a run's directory or a model's folder.</summary>
+    public string? Model { get; set; }
+
+    /// <summary>An adapter on the model (LoRA).</summary>
+    public string? Adapter { get; set; }
+
+    /// <summary>Files or folders of data that the model is scored on.</summary>
+    public IReadOnlyList<string> Data { get; set; } = [];
+
+    /// <summary>File for the figures of each document, as JSON lines; the scores go beside it, to NAME.scores.json.</summary>
+    public string? Output { get; set; }
+
+    /// <summary>Windows that go through the model side by side.</summary>
+    public int BatchSize { get; set; } = 8;
+
+    /// <summary>Precision of computations.</summary>
+    public Precision Precision { get; set; }
+
+    /// <summary>Where to compute: cpu, cuda (the first GPU), cuda:1, or auto, a GPU if there is one.</summary>
+    public string Device { get; set; } = DeviceChoice.Auto;
+
+    /// <summary>What the data holds: running text, or examples and chats, of which the answers are scored.</summary>
+    public DataFormat DataFormat { get; set; }
+
+    /// <summary>How the model knows conversations: a file *.jinja or the name of a template. If not set, the model's own.</summary>
+    public string? ChatTemplate { get; set; }
+
+    /// <summary>Which answers of a conversation are scored.</summary>
+    public LearnedAnswers LearnedAnswers { get; set; }
+
+    /// <summary>Tokens of a window; 0 for as many as the model has positions.</summary>
+    public int MaxLength { get; set; }
+
+    /// <summary>How many tokens later the next window begins; 0 for half of a window. Less is slower and gives more context.</summary>
+    public int Stride { get; set; }
+
+    /// <summary>Whether each document (file, or line of JSON Lines) is scored by itself.</summary>
+    public bool SeparateDocuments { get; set; }
+
+    /// <summary>Whether a text begins after the token that begins texts (or else ends them), so that its first token counts, too.</summary>
+    public bool AddPrefix { get; set; } = true;
 
     /// <summary>Whether a confidence interval of 95 % is computed, by bootstrap resampling.</summary>
     public bool Confidence { get; set; }
@@ -151,35 +196,5 @@ public sealed record EvaluationOptions
             PositiveLabel = PositiveLabel,
         };
         return [.. Metric.SelectMany(name => TextMetrics.Create(name, options))];
-    }
-
-    /// <summary>Checks all that can be checked without reading files.</summary>
-    /// <returns>Every problem; empty when there is none.</returns>
-    public IReadOnlyList<OptionProblem> Validate()
-    {
-        var problems = new List<OptionProblem>();
-        Require("metric", Metric.Count > 0, $"is not set: name one or several of {string.Join(", ", TextMetrics.Names)}");
-        Require("hypotheses", !string.IsNullOrWhiteSpace(Hypotheses), "is not set: name the file of the texts to judge");
-        Require("references", References.Count > 0, "is not set: name the file of reference texts, or several");
-        Require("resamples", Resamples is >= 2 and <= 1_000_000, $"is {Resamples}, but must be 2 to 1000000");
-        Require("trials", Trials is >= 1 and <= 1_000_000, $"is {Trials}, but must be 1 to 1000000");
-        Require("seed", Seed >= 0, $"is {Seed}, but must not be negative");
-        Require("decimals", Decimals is >= 0 and <= 12, $"is {Decimals}, but must be 0 to 12");
-        try
-        {
-            CreateMetrics();
-        }
-        catch (ArgumentException e)
-        {
-            problems.Add(new("metric", $"cannot be computed: {e.Message}"));
-        }
-
-        return problems;
-
-        void Require(string key, bool holds, string problem)
-        {
-            if (!holds)
-                problems.Add(new OptionProblem(key, problem));
-        }
     }
 }

@@ -1,18 +1,20 @@
 using System.CommandLine;
-using System.Text.Json;
 using Ingot.Evaluation;
+using Ingot.Scoring;
 using Ingot.Training;
 
 namespace Ingot.Trainer.Commands;
 
-/// <summary>`ingot evaluate`: scores of texts against references.</summary>
+/// <summary>`ingot evaluate`: scores of texts against references, and of models on data.</summary>
 internal static class EvaluateCommand
 {
     private const string Name = "ingot evaluate";
 
     private static readonly (string FirstOption, string Title)[] Groups =
     [
-        ("metric", "What is computed, and of what"),
+        ("metric", "What is computed, and of what texts"),
+        ("model", "What is computed of a model"),
+        ("dataFormat", "Perplexity"),
         ("confidence", "Chance"),
         ("tokenize", "BLEU"),
         ("chrfCharOrder", "chrF"),
@@ -25,7 +27,7 @@ internal static class EvaluateCommand
     {
         var recipe = new Argument<string?>("recipe") { Description = "A JSON file of the options below.", Arity = ArgumentArity.ZeroOrOne };
         var json = new Option<bool>("--json") { Description = "Print the scores as JSON." };
-        var command = new Command("evaluate", "Score texts against references.") { recipe, json };
+        var command = new Command("evaluate", "Score texts against references, or a model on data.") { recipe, json };
         IReadOnlyList<OptionKey> keys = OptionKey.Of<EvaluationOptions>();
         var options = new RecipeOptions(command, keys, "");
         command.SetAction(result => Run(
@@ -36,6 +38,8 @@ internal static class EvaluateCommand
             ingot evaluate --metric bleu --tokenize zh --hypotheses output.zh --references a.zh b.zh --confidence
             ingot evaluate --metric bleu --hypotheses old.de --references reference.de --compare new.de     is new.de better?
             ingot evaluate --metric bleu --hypotheses texts.jsonl --references data.jsonl --referenceField completion --json
+            ingot evaluate --metric perplexity --model runs/jargon --data held-out.txt --stride 256
+            ingot evaluate --metric perplexity --model runs/dialogue --data chats.jsonl       of the answers
             """, output => RecipeOptions.WriteHelp<EvaluationOptions>(output, keys, Groups));
         return command;
     }
@@ -46,14 +50,17 @@ internal static class EvaluateCommand
         try
         {
             IReadOnlyList<EvaluationResult> results;
-            using (var progress = new LineProgress((done, total) => $"{done:#,0} of {total:#,0} segments"))
+            string unit = options.Kind == EvaluationKind.Texts ? "segments" : "bytes or examples";
+            using (var progress = new LineProgress((done, total) => $"{done:#,0} of {total:#,0} {unit}"))
             {
-                results = EvaluationRun.Run(options, progress.Report, interruption.Token);
+                results = options.Kind == EvaluationKind.Texts
+                    ? EvaluationRun.Run(options, progress.Report, interruption.Token)
+                    : ModelEvaluation.Run(options, warning => Console.Error.WriteLine($"warning: {warning}"), progress.Report, interruption.Token);
             }
 
             if (json)
             {
-                Text.WriteJson(writer => ScoreWriter.WriteJson(writer, results));
+                Text.WriteJson(writer => ScoreJson.Write(writer, results));
             }
             else
             {

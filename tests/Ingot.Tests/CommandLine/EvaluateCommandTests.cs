@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Ingot.Tests.Evaluation;
+using Ingot.Tests.Generation;
 using NUnit.Framework;
 
 namespace Ingot.Tests.CommandLine;
@@ -58,6 +59,22 @@ public sealed class EvaluateCommandTests : FolderTests
     }
 
     [Test]
+    public void PerplexityIsPrintedAndWritten()
+    {
+        RandomModel.Write(In("model"), positions: 16);
+        Write("text.txt", "What a model has to say of this.\n");
+        var result = IngotProcess.Run(["evaluate", "--metric", "perplexity", "--model", In("model"), "--data", In("text.txt"), "--stride", "4",
+            "--device", "cpu", "--output", In("figures.jsonl")]);
+        // The tokenizer has no token that could come first; the first character is not predicted.
+        Assert.That(result.Output, Does.Match(@"^perplexity\|of:text\|ctx:16\|stride:4\|prefix:none\|precision:fp32\|version:ingot = \d+\.\d\d "
+            + @"\(bits/byte = (\d+\.\d{4}) bits/char = \1 nll = \d\.\d{4} tokens = 32 bytes = 32\)\n$"), result.ToString());
+        var document = JsonDocument.Parse(File.ReadAllText(In("figures.jsonl"))).RootElement;
+        var score = JsonDocument.Parse(File.ReadAllText(In("figures.scores.json"))).RootElement[0];
+        Assert.That(document.GetProperty("document").GetString(), Is.EqualTo(In("text.txt")));
+        Assert.That(score.GetProperty("score").GetDouble(), Is.EqualTo(document.GetProperty("perplexity").GetDouble()));
+    }
+
+    [Test]
     public void WhatIsWrongIsNamed()
     {
         Write("short", "one\ntwo\n");
@@ -75,6 +92,9 @@ public sealed class EvaluateCommandTests : FolderTests
         Refuses(2, "did you mean 13a?", "--references", In("ref0"), "--tokenize", "13");
         Refuses(2, "--smoothMethod is \"exq\"", "--references", In("ref0"), "--smoothMethod", "exq");
         Refuses(2, "references is not set");
+        Refuses(2, "hypotheses does not go with perplexity", "--metric", "perplexity");
+        Refuses(2, "model is not set", "--metric", "perplexity");
+        Refuses(2, "metric holds 2 metrics, but perplexity is computed by itself", "--metric", "bleu", "perplexity");
         Assert.That(Evaluate("--metric", "bleu", "--references", In("blank"), "--allowEmptyReferences"), Does.StartWith("BLEU|nrefs:1|"));
     }
 

@@ -1,0 +1,69 @@
+using System.Text.Json;
+using Ingot.Bindings;
+using Ingot.Chat;
+using Ingot.Checkpoints;
+using Ingot.Evaluation;
+using Ingot.Training;
+
+namespace Ingot.Scoring;
+
+/// <summary>A model and data to scores: what <c>ingot evaluate</c> does with a model.</summary>
+public static class ModelEvaluation
+{
+    /// <summary>Loads the model, scores it, and writes the files that are asked for.</summary>
+    /// <param name="options">Valid options that name a model.</param>
+    /// <param name="warn">Told of what is odd.</param>
+    /// <param name="progress">Is told how much of how much is done: bytes of text, or examples.</param>
+    /// <param name="cancellationToken">Ends it early.</param>
+    /// <exception cref="InvalidDataException">The model or the data is not as it must be; the message names place and way out.</exception>
+    public static IReadOnlyList<EvaluationResult> Run(EvaluationOptions options, Action<string>? warn = null,
+        Action<long, long>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ScoreFiles.CheckFolder(options.Output);
+        var folder = ModelFolder.Find(options.Model!, warn);
+        using var model = LikelihoodModel.Load(folder, DeviceChoice.Find(options.Device),
+            options.Precision == Precision.Bf16 ? DType.Bf16 : DType.F32, options.BatchSize,
+            options.Adapter is { } adapter ? ModelFolder.Find(adapter, warn) : null);
+        var result = PerplexityMeter.Run(model, options.Data, new PerplexityOptions
+        {
+            MaxLength = options.MaxLength,
+            Stride = options.Stride,
+            SeparateDocuments = options.SeparateDocuments,
+            AddPrefix = options.AddPrefix,
+            DataFormat = options.DataFormat,
+            ChatTemplate = FindTemplate(folder, model, options.ChatTemplate),
+            Answers = options.LearnedAnswers,
+        }, progress, cancellationToken);
+        EvaluationResult[] results = [new(options.Model!, result.ToScore())];
+        if (options.Output is { } output)
+            ScoreFiles.Write(output, result.Documents, WriteDocument, results);
+        return results;
+    }
+
+    private static ChatTemplate? FindTemplate(string folder, LikelihoodModel model, string? choice)
+    {
+        try
+        {
+            return ChatTemplate.TryLoad(folder, choice, model.Tokenizer) ?? ChatTemplate.TryLoad(model.Folder, null, model.Tokenizer);
+        }
+        catch (TemplateException) when (choice is null)
+        {
+            return null; // Text needs none; for conversations the error will say that there is none.
+        }
+    }
+
+    private static void WriteDocument(Utf8JsonWriter json, DocumentLikelihood document)
+    {
+        json.WriteString("document", document.Place);
+        json.WriteNumber("log_likelihood", document.LogLikelihood);
+        json.WriteNumber("tokens", document.Tokens);
+        if (document.Bytes > 0)
+        {
+            json.WriteNumber("bytes", document.Bytes);
+            json.WriteNumber("characters", document.Characters);
+        }
+
+        json.WriteNumber("perplexity", document.Perplexity);
+    }
+}
