@@ -36,6 +36,8 @@ internal static class Program
         {
             TrainCommand.Create(),
             GenerateCommand.Create(),
+            TranslateCommand.Create(),
+            SummarizeCommand.Create(),
             EvaluateCommand.Create(),
             ChatCommand.Create(),
             ClassifyCommand.Create(),

@@ -1,6 +1,4 @@
-using System.Buffers;
 using System.Text;
-using System.Text.Json;
 using Ingot.Data;
 
 namespace Ingot.Evaluation;
@@ -42,46 +40,15 @@ public abstract class SegmentStream
     public static SegmentStream Load(string path, string field = "text", CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(path);
-        var isJson = path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase)
-            || path.EndsWith(".jsonl.gz", StringComparison.OrdinalIgnoreCase);
         var lines = new LineStream(path);
-        var number = 0L;
-        foreach (var line in TextLines.Read(path, cancellationToken))
-        {
-            number++;
-            if (!isJson)
-                lines.Add(line.Span);
-            else if (line.Span.Trim(" \t\r"u8).Length > 0)
-                lines.Add(JsonText(path, number, line, field));
-        }
+        foreach (var (text, _) in LineTexts.ReadUtf8(path, field, cancellationToken))
+            lines.Add(text.Span);
 
         return lines.Count > 0 ? lines : throw new InvalidDataException($"{path} is empty: it must have a line for each segment.");
     }
 
     /// <summary>A segment, in the buffer or elsewhere; valid until the buffer is used again.</summary>
     internal abstract ReadOnlySpan<char> Read(int index, ref char[] buffer);
-
-    private static byte[] JsonText(string path, long number, ReadOnlyMemory<byte> line, string field)
-    {
-        try
-        {
-            using var json = JsonDocument.Parse(line);
-            var text = json.RootElement;
-            if (text.ValueKind == JsonValueKind.Object && !text.TryGetProperty(field, out text))
-            {
-                var fields = string.Join(", ", json.RootElement.EnumerateObject().Select(property => $"\"{property.Name}\""));
-                throw new InvalidDataException($"{path}, line {number}: the object has no \"{field}\"; its fields are {fields}.");
-            }
-
-            return text.ValueKind == JsonValueKind.String
-                ? Encoding.UTF8.GetBytes(text.GetString()!)
-                : throw new InvalidDataException($"{path}, line {number}: neither a text nor an object whose \"{field}\" is a text.");
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            throw new InvalidDataException($"{path}, line {number}: {e.Message}", e);
-        }
-    }
 
     private sealed class ListStream(IReadOnlyList<string> segments, string name) : SegmentStream(name)
     {

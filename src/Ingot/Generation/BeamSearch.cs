@@ -23,93 +23,126 @@ internal sealed record BeamText(IReadOnlyList<int> Tokens, double Score, FinishR
 /// <param name="isAtStop">Whether a text, given as the tokens written, ends here for another reason.</param>
 internal sealed class BeamSearch(Decoder decoder, GenerationOptions options, IReadOnlyList<int> ends, Func<ReadOnlySpan<int>, bool> isAtStop)
 {
-    private readonly List<BeamText> _finished = [];
-
-    /// <summary>The best texts, the best first, as many as <see cref="GenerationOptions.NumReturnSequences"/>.</summary>
-    /// <param name="prompt">What they begin with.</param>
+    /// <summary>The best texts of each sequence, the best first, as many as <see cref="GenerationOptions.NumReturnSequences"/>.</summary>
+    /// <param name="sequences">What they begin with and, where the model has an encoder, what it reads.</param>
+    /// <param name="rows">How many beams run at a time, those of one sequence at least; when a search ends, the next takes its rows.</param>
     /// <param name="cancellationToken">Ends it before the next token.</param>
-    /// <param name="source">What the encoder reads; null where the model has none.</param>
-    /// <exception cref="ArgumentException">Prompt and text may be longer than the model's context.</exception>
-    public IReadOnlyList<BeamText> Search(IReadOnlyList<int> prompt, CancellationToken cancellationToken, IReadOnlyList<int>? source = null)
+    /// <returns>The number of a sequence, from 0, and its texts, in the order in which searches end.</returns>
+    /// <exception cref="ArgumentException">A prompt and its text may be longer than the model's context.</exception>
+    public IEnumerable<(int Number, IReadOnlyList<BeamText> Texts)> Search(IReadOnlyList<Sequence> sequences, int rows,
+        CancellationToken cancellationToken)
     {
-        var most = options.NewTokens(prompt.Count);
-        if ((long)prompt.Count + most > decoder.Context)
-        {
-            throw new ArgumentException($"the prompt has {prompt.Count} tokens and maxNewTokens is {most}, but beam search does not go "
-                + $"beyond the model's context, {decoder.Context} tokens: lower maxNewTokens, or shorten the prompt");
-        }
-
-        decoder.Reserve(options.NumBeams, prompt.Count + most, source?.Count ?? 0);
-        if (source is not null)
-            decoder.ReadSource(source);
-        decoder.ReadPrompt(prompt);
-        for (var row = 0; row < options.NumBeams; row++)
-            decoder.TakePrompt(row, prompt.Count);
-        _finished.Clear();
-        List<Beam> running = [new Beam([.. prompt], 0, Row: 0)];
-        for (var length = 1; running.Count > 0 && !IsDone(running, length - 1, most); length++)
+        foreach (var sequence in sequences)
+            RequireRoom(sequence);
+        var places = Math.Clamp(rows / options.NumBeams, 1, sequences.Count);
+        decoder.Reserve(places * options.NumBeams, sequences.Max(s => s.Prompt.Count + s.MaxNewTokens),
+            sequences.Max(s => s.Source?.Count ?? 0));
+        var searches = new List<State>();
+        for (var next = 0; searches.Count > 0 || next < sequences.Count;)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var next = Continue(running, prompt.Count, length, most);
-            running = Place(next, prompt.Count);
-            if (running.Count > 0)
-                Step(running);
-        }
+            while (searches.Count < places && next < sequences.Count)
+            {
+                var place = Enumerable.Range(0, places).First(place => searches.All(search => search.FirstRow != place * options.NumBeams));
+                searches.Add(Begin(next, sequences[next], place * options.NumBeams));
+                next++;
+            }
 
-        return [.. _finished.Take(options.NumReturnSequences)];
+            foreach (var search in searches)
+                Advance(search);
+            foreach (var search in searches.Where(search => search.IsDone))
+                yield return (search.Number, [.. search.Finished.Take(options.NumReturnSequences)]);
+            searches.RemoveAll(search => search.IsDone);
+            if (next == sequences.Count)
+                MoveTogether(searches);
+            if (searches.Count > 0)
+                Step(searches);
+        }
+    }
+
+    private void RequireRoom(Sequence sequence)
+    {
+        if ((long)sequence.Prompt.Count + sequence.MaxNewTokens > decoder.Context)
+        {
+            throw new ArgumentException($"the prompt has {sequence.Prompt.Count} tokens and maxNewTokens is {sequence.MaxNewTokens}, but beam "
+                + $"search does not go beyond the model's context, {decoder.Context} tokens: lower maxNewTokens, or shorten the prompt");
+        }
+    }
+
+    /// <summary>Reads a sequence's source and prompt into rows.</summary>
+    private State Begin(int number, Sequence sequence, int firstRow)
+    {
+        if (sequence.Source is { } source)
+            decoder.ReadSource(source);
+        decoder.ReadPrompt(sequence.Prompt);
+        for (var row = 0; row < options.NumBeams; row++)
+            decoder.TakePrompt(firstRow + row, sequence.Prompt.Count);
+        return new State(number, sequence, firstRow) { Running = [new Beam([.. sequence.Prompt], 0, Row: 0)] };
+    }
+
+    /// <summary>Continues a search by a token.</summary>
+    private void Advance(State search)
+    {
+        search.Length++;
+        search.Running = Place(search, Continue(search));
+        search.IsDone = search.Running.Count == 0 || IsDone(search);
     }
 
     /// <summary>Whether no running text can displace a finished one any more, as far as the settings ask.</summary>
-    private bool IsDone(List<Beam> running, int length, int most)
+    private bool IsDone(State search)
     {
-        if (_finished.Count < options.NumBeams)
+        if (search.Finished.Count < options.NumBeams)
             return false;
         if (options.EarlyStopping == EarlyStopping.True)
             return true;
         // A long text may yet be the better one where length is preferred.
-        var final = options.EarlyStopping == EarlyStopping.Never && options.LengthPenalty > 0 ? most : length;
-        return Score(running.Max(beam => beam.LogProbability), final) <= _finished[^1].Score;
+        var final = options.EarlyStopping == EarlyStopping.Never && options.LengthPenalty > 0 ? search.Sequence.MaxNewTokens : search.Length;
+        return Score(search.Running.Max(beam => beam.LogProbability), final) <= search.Finished[^1].Score;
     }
 
     private double Score(double logProbability, int length) => logProbability / Math.Pow(length, options.LengthPenalty);
 
     /// <summary>Finishes the texts that end with this token; gives those that run on.</summary>
-    private List<Candidate> Continue(List<Beam> running, int promptLength, int length, int most)
+    private List<Candidate> Continue(State search)
     {
         var next = new List<Candidate>();
-        foreach (var (rank, candidate) in Best(running, promptLength, most).Index())
+        foreach (var (rank, candidate) in Best(search).Index())
         {
             var isEnd = ends.Contains(candidate.Token);
-            int[] written = [.. CollectionsMarshal.AsSpan(candidate.Parent.Tokens)[promptLength..], .. isEnd ? [] : new[] { candidate.Token }];
-            var ending = isEnd || isAtStop(written) ? FinishReason.Stop : length == most ? FinishReason.Length : (FinishReason?)null;
+            var before = CollectionsMarshal.AsSpan(candidate.Parent.Tokens)[search.Sequence.Prompt.Count..];
+            int[] written = [.. before, .. isEnd ? [] : new[] { candidate.Token }];
+            var ending = isEnd || isAtStop(written) ? FinishReason.Stop
+                : search.Length == search.Sequence.MaxNewTokens ? FinishReason.Length : (FinishReason?)null;
             if (ending is null && next.Count < options.NumBeams)
                 next.Add(candidate);
             else if (ending is { } reason && rank < options.NumBeams)
-                Finish(new BeamText(written, Score(candidate.LogProbability, length), reason));
+                Finish(search.Finished, new BeamText(written, Score(candidate.LogProbability, search.Length), reason));
         }
 
         return next;
     }
 
-    private void Finish(BeamText text)
+    private void Finish(List<BeamText> finished, BeamText text)
     {
-        var place = _finished.FindIndex(other => other.Score < text.Score);
-        _finished.Insert(place < 0 ? _finished.Count : place, text);
-        if (_finished.Count > options.NumBeams)
-            _finished.RemoveAt(_finished.Count - 1);
+        var place = finished.FindIndex(other => other.Score < text.Score);
+        finished.Insert(place < 0 ? finished.Count : place, text);
+        if (finished.Count > options.NumBeams)
+            finished.RemoveAt(finished.Count - 1);
     }
 
     /// <summary>The most probable continuations, in falling order.</summary>
-    private IEnumerable<Candidate> Best(List<Beam> running, int promptLength, int most)
+    private IEnumerable<Candidate> Best(State search)
     {
         var count = Math.Max(2, 1 + ends.Count) * options.NumBeams;
         var all = new List<Candidate>();
         var logits = new float[decoder.Vocabulary];
-        foreach (var beam in running)
+        foreach (var beam in search.Running)
         {
-            decoder.ReadLogits(beam.Row, logits);
+            decoder.ReadLogits(search.FirstRow + beam.Row, logits);
             Probabilities.LogSoftmax(logits);
-            LogitsProcessors.Apply(logits, new LogitsContext(CollectionsMarshal.AsSpan(beam.Tokens), promptLength, most, ends), options);
+            var context = new LogitsContext(CollectionsMarshal.AsSpan(beam.Tokens), search.Sequence.Prompt.Count,
+                search.Sequence.MaxNewTokens, ends);
+            LogitsProcessors.Apply(logits, context, options);
             if (options.RenormalizeLogits)
                 Probabilities.LogSoftmax(logits);
             all.AddRange(LogitsProcessors.Greatest(logits, count).Where(id => !float.IsNegativeInfinity(logits[id]))
@@ -120,7 +153,7 @@ internal sealed class BeamSearch(Decoder decoder, GenerationOptions options, IRe
     }
 
     /// <summary>Gives every text that runs on a row with what it has in common with the one that it continues.</summary>
-    private List<Beam> Place(List<Candidate> next, int promptLength)
+    private List<Beam> Place(State search, List<Candidate> next)
     {
         var free = new Stack<int>(Enumerable.Range(0, options.NumBeams).Except(next.Select(candidate => candidate.Parent.Row)));
         var stayed = new HashSet<int>();
@@ -131,7 +164,7 @@ internal sealed class BeamSearch(Decoder decoder, GenerationOptions options, IRe
             if (!stayed.Add(row))
             {
                 row = free.Pop();
-                decoder.CopyCache(parent.Row, row, promptLength, parent.Tokens.Count);
+                decoder.CopyCache(search.FirstRow + parent.Row, search.FirstRow + row, search.Sequence.Prompt.Count, parent.Tokens.Count);
             }
 
             beams.Add(new Beam([.. parent.Tokens, token], logProbability, row));
@@ -140,20 +173,60 @@ internal sealed class BeamSearch(Decoder decoder, GenerationOptions options, IRe
         return beams;
     }
 
-    private void Step(List<Beam> running)
+    /// <summary>Moves searches into the first rows, where none takes the others any more, so that none is computed in vain.</summary>
+    private void MoveTogether(List<State> searches)
     {
-        // Rows without a text compute at the same place, where nothing is kept.
-        var tokens = new int[options.NumBeams];
-        var positions = new int[options.NumBeams];
-        Array.Fill(positions, running[0].Tokens.Count - 1);
-        foreach (var beam in running)
-            tokens[beam.Row] = beam.Tokens[^1];
+        for (var place = 0; place < searches.Count; place++)
+        {
+            var first = place * options.NumBeams;
+            if (searches.Any(search => search.FirstRow == first))
+                continue;
+            var last = searches.MaxBy(search => search.FirstRow)!;
+            for (var row = 0; row < options.NumBeams; row++)
+                decoder.MoveRow(last.FirstRow + row, first + row, last.Running[0].Tokens.Count - 1);
+            last.FirstRow = first;
+        }
+    }
+
+    private void Step(List<State> searches)
+    {
+        // Rows without a text compute at the same place as those beside them, where nothing is kept.
+        var tokens = new int[searches.Max(search => search.FirstRow) + options.NumBeams];
+        var positions = new int[tokens.Length];
+        foreach (var search in searches)
+        {
+            positions.AsSpan(search.FirstRow, options.NumBeams).Fill(search.Running[0].Tokens.Count - 1);
+            foreach (var beam in search.Running)
+                tokens[search.FirstRow + beam.Row] = beam.Tokens[^1];
+        }
+
         decoder.Step(tokens, positions);
     }
 
-    /// <summary>A text that is not at its end, prompt included, and the row that its keys and values are in.</summary>
+    /// <summary>
+    /// A text that is not at its end, prompt included, and the row that its keys and values are in, counted from its search's first.
+    /// </summary>
     private sealed record Beam(List<int> Tokens, double LogProbability, int Row);
 
     /// <summary>A beam with a further token.</summary>
     private sealed record Candidate(Beam Parent, int Token, double LogProbability);
+
+    /// <summary>The search for the texts of a sequence, in rows from <see cref="FirstRow"/> on.</summary>
+    private sealed class State(int number, Sequence sequence, int firstRow)
+    {
+        public int Number { get; } = number;
+
+        public Sequence Sequence { get; } = sequence;
+
+        public int FirstRow { get; set; } = firstRow;
+
+        /// <summary>Tokens of the running texts, without the prompt.</summary>
+        public int Length { get; set; }
+
+        public List<Beam> Running { get; set; } = [];
+
+        public List<BeamText> Finished { get; } = [];
+
+        public bool IsDone { get; set; }
+    }
 }

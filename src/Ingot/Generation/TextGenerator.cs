@@ -108,7 +108,7 @@ public sealed class TextGenerator : IDisposable
     /// </summary>
     /// <param name="prompts">The beginnings that the model continues.</param>
     /// <param name="options">The settings; null for <see cref="Options"/>.</param>
-    /// <param name="batchSize">How many texts are written at a time; beam search does one prompt at a time.</param>
+    /// <param name="batchSize">How many texts are written at a time; beam search counts each beam, and does one prompt at least.</param>
     /// <param name="cancellationToken">Ends it before the next token.</param>
     /// <exception cref="ArgumentException">A prompt is too long, or a setting is out of range; the message names it.</exception>
     /// <exception cref="InvalidOperationException">Another text is under way.</exception>
@@ -124,6 +124,20 @@ public sealed class TextGenerator : IDisposable
         var texts = Texts(prompts, Complete(options), batchSize, cancellationToken);
         await foreach (var text in Alternating(texts, cancellationToken).ConfigureAwait(false))
             yield return text;
+    }
+
+    /// <summary>
+    /// Tokens of a prompt, with the special ones that it gets: as many as the model would read if its context were long enough.
+    /// </summary>
+    /// <param name="prompt">The prompt; of an encoder-decoder its source.</param>
+    /// <param name="options">The settings; null for <see cref="Options"/>.</param>
+    /// <exception cref="ArgumentException">A language is not known or not given.</exception>
+    public int CountPromptTokens(string prompt, GenerationOptions? options = null)
+    {
+        options = Complete(options);
+        return _decoder.EncoderDecoder is { } model
+            ? SourcePrompt.For(model, Tokenizer, options, Context).Count(prompt)
+            : Tokenizer.Tokenize(prompt).Ids.Length;
     }
 
     /// <summary>The pieces of <see cref="StreamAsync"/> with the sequence that they belong to, which says how it ended.</summary>
@@ -152,8 +166,8 @@ public sealed class TextGenerator : IDisposable
         if (options.NumBeams > 1)
         {
             return new BeamSearch(decoder, options, ends, tokens => TextPieces.HasStop(tokenizer, options.Stop, tokens))
-                .Search(sequences[0].Prompt, cancellationToken, sequences[0].Source).Take(1)
-                .Select(text => TextOf(decoder, tokenizer, options, text.Tokens));
+                .Search(sequences, options.NumBeams, cancellationToken)
+                .Select(found => TextOf(decoder, tokenizer, options, found.Texts[0].Tokens));
         }
 
         return Pieces(decoder, tokenizer, sequences, options, ends, 1, cancellationToken).Select(written => written.Piece)
@@ -243,8 +257,7 @@ public sealed class TextGenerator : IDisposable
         if (sequences.Count == 0)
             return [];
         return options.NumBeams > 1
-            ? prompts.Index().SelectMany(prompt => Beams(prompt.Index, sequences[prompt.Index * options.NumReturnSequences], options, ends,
-                cancellationToken))
+            ? Beams([.. sequences.Where((_, i) => i % options.NumReturnSequences == 0)], options, ends, batchSize, cancellationToken)
             : Drawn(sequences, options, ends, batchSize, cancellationToken);
     }
 
@@ -266,16 +279,21 @@ public sealed class TextGenerator : IDisposable
         }
     }
 
-    private IEnumerable<GeneratedText> Beams(int number, Sequence sequence, GenerationOptions options, IReadOnlyList<int> ends,
+    private IEnumerable<GeneratedText> Beams(List<Sequence> sequences, GenerationOptions options, IReadOnlyList<int> ends, int batchSize,
         CancellationToken cancellationToken)
     {
         bool IsAtStop(ReadOnlySpan<int> tokens) => TextPieces.HasStop(Tokenizer, options.Stop, tokens);
-        return new BeamSearch(_decoder, options, ends, IsAtStop).Search(sequence.Prompt, cancellationToken, sequence.Source).Select((text, i) =>
-            new GeneratedText(number, i, TextOf(_decoder, Tokenizer, options, text.Tokens), text.Tokens, text.Ending)
+        foreach (var (prompt, texts) in new BeamSearch(_decoder, options, ends, IsAtStop).Search(sequences, batchSize, cancellationToken))
+        {
+            foreach (var (number, text) in texts.Index())
             {
-                PromptTokens = (sequence.Source ?? sequence.Prompt).Count,
-                Score = text.Score,
-            });
+                yield return new GeneratedText(prompt, number, TextOf(_decoder, Tokenizer, options, text.Tokens), text.Tokens, text.Ending)
+                {
+                    PromptTokens = (sequences[prompt].Source ?? sequences[prompt].Prompt).Count,
+                    Score = text.Score,
+                };
+            }
+        }
     }
 
     /// <summary>The settings, with what the model's own say where they leave it open.</summary>

@@ -8,6 +8,9 @@ namespace Ingot.Models;
 /// </summary>
 public abstract record EncoderDecoderConfig : ModelConfig
 {
+    /// <summary>model_type of the families that there are.</summary>
+    public static IReadOnlyList<string> EncoderDecoderFamilies { get; } = ["marian", "m2m_100"];
+
     /// <summary>decoder_start_token_id: what a decoder's text begins with; it is not written.</summary>
     public int DecoderStart { get; init; }
 

@@ -29,7 +29,7 @@ internal static class ChatCommand
             HelpName = "name",
         };
         var system = new Option<string?>("--system") { Description = "What is said ahead of the conversation about the model's part.", HelpName = "text" };
-        var settings = new GenerationSettings();
+        var settings = GenerationSettings.ForPrompts();
         Option<string> precision = PrecisionOption.Create();
         Option<string> device = DeviceOption.Create();
         var command = new Command("chat", "Talk with a model.") { model, adapter, template, system };

@@ -22,7 +22,7 @@ internal static class GenerateCommand
             Description = "A file of prompts: one a line, or in a file *.jsonl the \"prompt\" of each line.",
             HelpName = "file",
         };
-        GenerationSettings settings = new GenerationSettings().WithSearch();
+        GenerationSettings settings = GenerationSettings.ForPrompts().WithSearch();
         Option<int> batchSize = NumberOption.Create("batchSize", "Texts that are written side by side.", TextGenerator.DefaultBatchSize);
         Option<string> precision = PrecisionOption.Create();
         Option<string> device = DeviceOption.Create();

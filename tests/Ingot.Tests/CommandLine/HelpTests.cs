@@ -12,7 +12,7 @@ public sealed class HelpTests
 
         Assert.That(result.ExitCode, Is.Zero);
         Assert.That(result.Error, Is.Empty);
-        foreach (string command in new[] { "train", "generate", "evaluate", "chat", "tokenizer", "import", "export", "adapter", "plan", "bench", "profile", "kernels", "doctor" })
+        foreach (string command in new[] { "train", "generate", "translate", "summarize", "evaluate", "chat", "tokenizer", "import", "export", "adapter", "plan", "bench", "profile", "kernels", "doctor" })
         {
             Assert.That(result.Output, Does.Contain($"\n  {command} "), command);
         }
@@ -21,6 +21,8 @@ public sealed class HelpTests
     [TestCase("train")]
     [TestCase("generate")]
     [TestCase("chat")]
+    [TestCase("translate")]
+    [TestCase("summarize")]
     [TestCase("evaluate")]
     [TestCase("tokenizer")]
     [TestCase("tokenizer encode")]

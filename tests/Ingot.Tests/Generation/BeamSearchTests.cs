@@ -102,7 +102,7 @@ public sealed class BeamSearchTests
 
         var options = new GenerationOptions { MaxNewTokens = 6, DoSample = false, EosTokenIds = [] };
         var greedy = decoder.Write(Prompt, options).ToList();
-        var beam = new BeamSearch(decoder, options with { NumBeams = 4 }, [], _ => false).Search(Prompt, default)[0];
+        var beam = Search(decoder, options with { NumBeams = 4 }, [], _ => false)[0];
         Assert.That(beam.Score * 6, Is.EqualTo(LogProbability(beam.Tokens)).Within(1e-4));
         Assert.That(LogProbability(beam.Tokens), Is.GreaterThanOrEqualTo(LogProbability(greedy)));
         Assert.That(beam.Ending, Is.EqualTo(FinishReason.Length));
@@ -118,7 +118,7 @@ public sealed class BeamSearchTests
         var ended = 0;
         for (var stop = 1; stop < model.VocabularySize; stop++)
         {
-            foreach (var text in new BeamSearch(decoder, options, [End], tokens => tokens[^1] == stop).Search(Prompt, default))
+            foreach (var text in Search(decoder, options, [End], tokens => tokens[^1] == stop))
             {
                 var at = text.Tokens.ToList().IndexOf(stop);
                 ended += at >= 0 ? 1 : 0;
@@ -141,8 +141,34 @@ public sealed class BeamSearchTests
         Assert.That(Search(decoder, new GenerationOptions { NumBeams = 2, MaxNewTokens = 6 }), Has.Count.EqualTo(1));
     }
 
-    private static IReadOnlyList<BeamText> Search(Decoder decoder, GenerationOptions options) =>
-        new BeamSearch(decoder, options, [End], _ => false).Search(Prompt, default);
+    // Prompts and texts of unequal lengths, more than fit side by side: they take each other's rows, and the last ones move to others.
+    [Test]
+    public void SearchesSideBySideFindWhatEachFindsByItself([Values(1, 2, 5)] int atATime)
+    {
+        var model = Models[1];
+        using var store = ModelGradientTests.Store(model, DType.F32, training: false);
+        using var decoder = new Decoder(model, store);
+        var options = new GenerationOptions { NumBeams = 3, NumReturnSequences = 2 };
+        Sequence[] sequences = [.. new int[][] { [1], [2, 3, 1, 4], [3, 3], [4, 1, 2], [2] }
+            .Select((prompt, i) => new Sequence(prompt, 0, maxNewTokens: 2 + (i * 3 % 5)))];
+
+        var found = new BeamSearch(decoder, options, [End], _ => false).Search(sequences, atATime * options.NumBeams, default)
+            .ToDictionary(texts => texts.Number, texts => texts.Texts);
+
+        Assert.That(found, Has.Count.EqualTo(sequences.Length));
+        for (var i = 0; i < sequences.Length; i++)
+        {
+            var alone = new BeamSearch(decoder, options, [End], _ => false).Search([sequences[i]], 1, default).Single().Texts;
+            Assert.That(found[i].Select(text => text.Tokens), Is.EqualTo(alone.Select(text => text.Tokens)), $"sequence {i}");
+            Assert.That(found[i].Select(text => text.Score), Is.EqualTo(alone.Select(text => text.Score)).Within(1e-5), $"sequence {i}");
+        }
+    }
+
+    private static IReadOnlyList<BeamText> Search(Decoder decoder, GenerationOptions options) => Search(decoder, options, [End], _ => false);
+
+    private static IReadOnlyList<BeamText> Search(Decoder decoder, GenerationOptions options, IReadOnlyList<int> ends,
+        Func<ReadOnlySpan<int>, bool> isAtStop) =>
+        new BeamSearch(decoder, options, ends, isAtStop).Search([new Sequence(Prompt, 0, options.MaxNewTokens)], 1, default).Single().Texts;
 
     /// <summary>log-probabilities of what follows some tokens, in double precision.</summary>
     private static Func<IReadOnlyList<int>, double[]> Reference(ModelConfig model, ParameterStore store)

@@ -96,10 +96,28 @@ public sealed class EncoderDecoderDecodingTests
                 LengthPenalty = 1.5,
                 EarlyStopping = EarlyStopping.Never,
             };
-            var found = new BeamSearch(decoder, options, [End], _ => false).Search([model.DecoderStart], default, source);
+            var found = new BeamSearch(decoder, options, [End], _ => false)
+                .Search([new Sequence([model.DecoderStart], 0, Length) { Source = source }], 1, default).Single().Texts;
             var best = all.OrderByDescending(text => text.Score).Take(10).ToList();
             Assert.That(found.Select(text => text.Tokens), Is.EqualTo(best.Select(text => text.Tokens)));
             Assert.That(found.Select(text => text.Score), Is.EqualTo(best.Select(text => text.Score)).Within(1e-4));
+        }
+    }
+
+    [TestCaseSource(nameof(Models))]
+    public void BeamsOfSeveralSourcesAreThoseOfEachByItself(TransformerConfig model)
+    {
+        using var store = ModelGradientTests.Store(model, DType.F32, training: false);
+        using var decoder = new Decoder(model, store);
+        var options = new GenerationOptions { NumBeams = 3, NumReturnSequences = 3 };
+        Sequence[] sequences = [.. Sources.Select((source, i) => new Sequence([model.DecoderStart], 0, Most - (3 * i % 4)) { Source = source })];
+        IReadOnlyList<BeamText>[] alone = [.. sequences
+            .Select(sequence => new BeamSearch(decoder, options, [1], _ => false).Search([sequence], 1, default).Single().Texts)];
+        Assert.That(alone.Select(texts => texts[0].Tokens).Distinct(SequenceComparer.Instance).Count(), Is.GreaterThan(2));
+        foreach (var rows in new[] { 6, 9, 100 })
+        {
+            foreach (var (number, texts) in new BeamSearch(decoder, options, [1], _ => false).Search(sequences, rows, default))
+                Assert.That(texts.Select(text => text.Tokens), Is.EqualTo(alone[number].Select(text => text.Tokens)), $"{rows} rows, source {number}");
         }
     }
 
@@ -203,12 +221,12 @@ public sealed class EncoderDecoderDecodingTests
         Assert.That(error, Is.LessThan(1e-5), what);
     }
 
-    private sealed class SequenceComparer : IEqualityComparer<int[]>
+    private sealed class SequenceComparer : IEqualityComparer<IReadOnlyList<int>>
     {
         public static SequenceComparer Instance { get; } = new();
 
-        public bool Equals(int[]? x, int[]? y) => x.AsSpan().SequenceEqual(y);
+        public bool Equals(IReadOnlyList<int>? x, IReadOnlyList<int>? y) => x!.SequenceEqual(y!);
 
-        public int GetHashCode(int[] obj) => obj.Aggregate(0, HashCode.Combine);
+        public int GetHashCode(IReadOnlyList<int> obj) => obj.Aggregate(0, HashCode.Combine);
     }
 }

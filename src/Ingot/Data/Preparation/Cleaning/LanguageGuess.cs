@@ -11,6 +11,7 @@ internal static class LanguageGuess
     public const string Unknown = "und";
 
     private const int LettersLooked = 4000, WordsLooked = 2000;
+    private const int MostLanguages = 32; // As many as bits of a word's entry.
     private const double LeastShare = 0.1; // Of the words that must be small words of the language,
     private const int LeastHits = 2; // and so many of them.
 
@@ -106,6 +107,31 @@ internal static class LanguageGuess
         return script is "latin" or "cyrillic" ? BySmallWords(words) : script;
     }
 
+    /// <summary>
+    /// Guesses among some languages: a text in no script of theirs, or with as many small words of one as of another, is undetermined, and
+    /// so is one without any.
+    /// </summary>
+    public static string Of(WordList words, IReadOnlyCollection<string> among)
+    {
+        var script = ScriptOf(words.Text);
+        if (script is not ("latin" or "cyrillic"))
+            return among.Contains(script) ? script : Unknown;
+        Span<int> hits = stackalloc int[MostLanguages];
+        CountHits(words, hits);
+        var (best, second) = (-1, -1);
+        for (var i = 0; i < Languages.Length; i++)
+        {
+            if (!among.Contains(Languages[i]))
+                continue;
+            if (best < 0 || hits[i] > hits[best])
+                (best, second) = (i, best);
+            else if (second < 0 || hits[i] > hits[second])
+                second = i;
+        }
+
+        return best >= 0 && hits[best] > (second >= 0 ? hits[second] : 0) ? Languages[best] : Unknown;
+    }
+
     // The script of most letters: a language's code, or latin or cyrillic.
     private static string ScriptOf(string text)
     {
@@ -148,7 +174,17 @@ internal static class LanguageGuess
 
     private static string BySmallWords(WordList words)
     {
-        Span<int> hits = stackalloc int[32];
+        Span<int> hits = stackalloc int[MostLanguages];
+        var looked = CountHits(words, hits);
+        var best = 0;
+        for (var i = 1; i < Languages.Length; i++)
+            best = hits[i] > hits[best] ? i : best;
+        return hits[best] >= Math.Max(LeastHits, LeastShare * looked) ? Languages[best] : Unknown;
+    }
+
+    // How many words are small words of each language; of how many words.
+    private static int CountHits(WordList words, Span<int> hits)
+    {
         hits.Clear();
         var looked = words.Terms[..Math.Min(WordsLooked, words.TermCount)];
         foreach (var term in looked)
@@ -157,10 +193,7 @@ internal static class LanguageGuess
                 hits[System.Numerics.BitOperations.TrailingZeroCount(bits)]++;
         }
 
-        var best = 0;
-        for (var i = 1; i < Languages.Length; i++)
-            best = hits[i] > hits[best] ? i : best;
-        return hits[best] >= Math.Max(LeastHits, LeastShare * looked.Length) ? Languages[best] : Unknown;
+        return looked.Length;
     }
 
     private static Dictionary<ulong, uint> MakeWordBits()
