@@ -6,8 +6,9 @@ using Ingot.Training;
 namespace Ingot.Trainer;
 
 /// <summary>
-/// The options of `generate`, `chat`, `translate` and `summarize` that say how text is written. What is not given is as the model's generation_config.json has it,
-/// or else as <see cref="GenerationOptions"/> has it. A setting of draws makes the model draw, where its file says otherwise.
+/// The options of `generate`, `chat`, `translate` and `summarize` that say how text is written. What is not given is as the model's
+/// generation_config.json has it, or else as <see cref="GenerationOptions"/> has it. A setting of draws makes the model draw, where its
+/// file says otherwise.
 /// </summary>
 internal sealed class GenerationSettings
 {
