@@ -27,11 +27,13 @@ public sealed record ExportedTensor(string Name, IReadOnlyList<long> Shape, Safe
 /// </summary>
 public static class ModelExport
 {
-    /// <summary>Files beside config.json and the weights that belong to a model: tokenizer, chat template, how to generate.</summary>
+    /// <summary>Names, or patterns of them, of the files beside config.json and the weights that belong to a model: tokenizer, chat template, how to generate.</summary>
     internal static IReadOnlyList<string> CompanionFiles { get; } =
     [
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt",
-        "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "chat_template.jinja", "chat_template.json", GenerationName,
+        "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model", "*.tiktoken", "source.spm",
+        "target.spm", "target_tokenizer.json", "chat_template.jinja",
+        "chat_template.json", GenerationName,
     ];
 
     private const string GenerationName = "generation_config.json";
@@ -157,13 +159,10 @@ public static class ModelExport
 
     private static void CopyCompanions(string source, ModelConfig model, NewFolder folder)
     {
-        foreach (var name in CompanionFiles)
+        foreach (var path in CompanionFiles.SelectMany(name => Directory.GetFiles(source, name)))
         {
-            var path = Path.Combine(source, name);
-            if (!File.Exists(path))
-                continue;
             using var from = File.OpenRead(path);
-            folder.Write(name, from.CopyTo);
+            folder.Write(Path.GetFileName(path), from.CopyTo);
         }
 
         if (File.Exists(Path.Combine(source, GenerationName)))

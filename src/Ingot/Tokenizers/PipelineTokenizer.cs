@@ -22,6 +22,7 @@ public class PipelineTokenizer : Tokenizer
     private readonly HashSet<int> _special;
     private readonly Lazy<string> _fingerprint;
     private readonly Lazy<byte[][]?> _bytes;
+    private readonly PipelineTokenizer? _target;
     private readonly SpecialTokens? _verbatim; // Null where text does not go by chunks.
     private readonly bool[] _isPlain = [];
     private readonly ConcurrentStack<ChunkEncoder> _chunkEncoders = [];
@@ -34,7 +35,9 @@ public class PipelineTokenizer : Tokenizer
         _added = parts.AddedTokens.ToDictionary(token => token.Content, StringComparer.Ordinal);
         _special = [.. parts.AddedTokens.Where(token => token.Special).Select(token => token.Id)];
         _search = new AddedTokenSearch(parts.AddedTokens, parts.Normalizer);
-        _fingerprint = new Lazy<string>(() => Convert.ToHexStringLower(SHA256.HashData(TokenizerJson.IdsPart(parts))));
+        _target = parts.Target is null ? null : TokenizerFolder.Make(parts.Target);
+        _fingerprint = new Lazy<string>(() => Convert.ToHexStringLower(SHA256.HashData(
+            [.. TokenizerJson.IdsPart(parts), .. parts.Target is null ? [] : TokenizerJson.IdsPart(parts.Target)])));
         _bytes = new Lazy<byte[][]?>(MakeBytes);
         if (parts.PreTokenizer?.GoesByChunks == true && parts.Normalizer?.GoesByChunks != false
             && parts.AddedTokens.All(token => !token.Normalized && token.Content.Length > 0))
@@ -66,6 +69,9 @@ public class PipelineTokenizer : Tokenizer
 
     /// <inheritdoc/>
     public override string Fingerprint => _fingerprint.Value;
+
+    /// <inheritdoc/>
+    public override Tokenizer ForTargets => _target ?? (Tokenizer)this;
 
     /// <inheritdoc/>
     public override SpecialTokenRoles Roles => Parts.Roles;
@@ -233,7 +239,7 @@ public class PipelineTokenizer : Tokenizer
             }
         }
 
-        return TokenizerFolder.Make(Parts with { AddedTokens = added });
+        return TokenizerFolder.Make(Parts with { AddedTokens = added, Target = Parts.Target is null ? null : Parts.Target with { AddedTokens = added } });
     }
 
     /// <inheritdoc/>

@@ -28,6 +28,12 @@ public abstract class Tokenizer
     /// <summary>The tokens that are looked for in the text itself.</summary>
     public abstract IReadOnlyList<AddedToken> AddedTokens { get; }
 
+    /// <summary>
+    /// What writes the texts that an encoder-decoder is to write itself. Marian's models have pieces for the language they read and others,
+    /// under the same ids, for the one they write; all others have one tokenizer, which this then is.
+    /// </summary>
+    public virtual Tokenizer ForTargets => this;
+
     /// <summary>The id of the token that begins a text; null if there is none.</summary>
     public int? BosId => IdOf(Roles.Bos);
 
@@ -147,8 +153,8 @@ public abstract class Tokenizer
 
     /// <summary>
     /// Reads the tokenizer of a model folder: <c>tokenizer.json</c>, or else <c>vocab.json</c> with <c>merges.txt</c>, or else
-    /// <c>vocab.txt</c>, a SentencePiece model (<c>tokenizer.model</c>, <c>spiece.model</c>, <c>sentencepiece.bpe.model</c>) or tiktoken's
-    /// ranks (<c>cl100k_base.tiktoken</c> and others, Llama 3's <c>tokenizer.model</c>); and the roles of its special tokens from
+    /// <c>vocab.txt</c>, a SentencePiece model (<c>tokenizer.model</c>, <c>spiece.model</c>, <c>sentencepiece.bpe.model</c>, Marian's
+    /// <c>source.spm</c> and <c>target.spm</c>) or tiktoken's ranks (<c>cl100k_base.tiktoken</c> and others, Llama 3's <c>tokenizer.model</c>); and the roles of its special tokens from
     /// <c>tokenizer_config.json</c> and <c>special_tokens_map.json</c>.
     /// </summary>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>

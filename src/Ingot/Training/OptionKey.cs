@@ -61,6 +61,8 @@ public sealed class OptionKey
         null or System.Collections.ICollection { Count: 0 } => null,
         Enum value => EnumName(value),
         bool value => value ? "true" : "false",
+        string value => value.Replace("\n", "\\n").Replace("\t", "\\t"),
+        IEnumerable<string> values => string.Join(' ', values),
         object value => Convert.ToString(value, CultureInfo.InvariantCulture),
     };
 

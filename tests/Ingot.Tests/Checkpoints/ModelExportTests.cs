@@ -185,7 +185,8 @@ internal sealed class ModelExportTests
         HuggingFaceFolder.Gpt2(23, 12, 12, 2).Save(Source, config);
         string[] files =
         [
-            "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "chat_template.jinja", "optimizer.safetensors", "notes.txt",
+            "tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt", "chat_template.jinja", "source.spm", "qwen.tiktoken",
+            "optimizer.safetensors", "notes.txt",
         ];
         foreach (var file in files)
             File.WriteAllText(Path.Combine(Source, file), file);
@@ -193,8 +194,8 @@ internal sealed class ModelExportTests
         ModelExport.Write(Source, Output, new ModelExportOptions());
 
         Assert.That(Directory.GetFiles(Output).Select(Path.GetFileName), Is.EquivalentTo(
-            files[..5].Concat(["config.json", "generation_config.json", "model.safetensors"])));
-        foreach (var file in files[..5])
+            files[..7].Concat(["config.json", "generation_config.json", "model.safetensors"])));
+        foreach (var file in files[..7])
             Assert.That(File.ReadAllText(Path.Combine(Output, file)), Is.EqualTo(file));
         var generation = JsonNode.Parse(File.ReadAllText(Path.Combine(Output, "generation_config.json")))!;
         Assert.That(generation.ToJsonString(), Is.EqualTo("""{"bos_token_id":3,"eos_token_id":[4,5],"pad_token_id":6}"""));

@@ -64,6 +64,16 @@ public sealed class HelpTests
     }
 
     [Test]
+    public void DefaultsAreShownAsARecipeWritesThem()
+    {
+        string help = IngotProcess.Run("data prepare --help").Output;
+
+        Assert.That(help, Does.Contain("[text]"), "a list");
+        Assert.That(help, Does.Contain(@"[\n\n]"), "line feeds");
+        Assert.That(help, Does.Not.Contain("System."));
+    }
+
+    [Test]
     public void VersionIsThatOfTheAssembly() => Assert.That(
         IngotProcess.Run("--version").Output,
         Does.StartWith(typeof(TrainingOptions).Assembly.GetName().Version!.ToString(3)));

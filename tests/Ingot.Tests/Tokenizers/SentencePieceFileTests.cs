@@ -119,6 +119,49 @@ public class SentencePieceFileTests : FolderTests
     }
 
     [Test]
+    public void MarianHasPiecesForEachSideUnderTheIdsOfOneVocabulary()
+    {
+        WriteMarian();
+        var tokenizer = Tokenizer.Load(Folder);
+        // "ab" is a piece of the target alone, "▁a" one of both, "z" one of neither; "ö" has an id and is no piece of the source.
+        Assert.That(tokenizer.Tokenize(">>de<< ab a").Tokens, Is.EqualTo(new[] { ">>de<<", "▁a", "b", "▁a", "</s>" }));
+        Assert.That(tokenizer.ForTargets.Tokenize("ab a").Tokens, Is.EqualTo(new[] { "▁ab", "▁a", "</s>" }));
+        Assert.That(tokenizer.Tokenize("az aö").Ids, Is.EqualTo(new[] { 2, 1, 2, 6, 0 }));
+        Assert.That(tokenizer.Decode([2, 3, 4, 2]), Is.EqualTo("ab ab a"));
+        Assert.That((tokenizer.EosId, tokenizer.UnkId, tokenizer.PadId, tokenizer.VocabularySize), Is.EqualTo((0, 1, 7, 8)));
+
+        tokenizer.Save(In("saved"));
+        var again = Tokenizer.Load(In("saved"));
+        Assert.That(again.Fingerprint, Is.EqualTo(tokenizer.Fingerprint));
+        Assert.That(again.Tokenize("az aö").Ids, Is.EqualTo(tokenizer.Tokenize("az aö").Ids));
+        Assert.That(again.ForTargets.Tokenize("ab a").Ids, Is.EqualTo(tokenizer.ForTargets.Tokenize("ab a").Ids));
+    }
+
+    [TestCase("target.spm")]
+    [TestCase("vocab.json")]
+    public void AMarianTokenizerThatIsNotWholeIsNamed(string missing)
+    {
+        WriteMarian();
+        File.Delete(In(missing));
+        Assert.That(
+            () => Tokenizer.Load(Folder), Throws.TypeOf<FileNotFoundException>().With.Message.Contains($"{missing} is not"));
+    }
+
+    private void WriteMarian()
+    {
+        Write("source.spm", new SentencePieceWriter
+        {
+            Pieces = [("<unk>", 0, 2), ("<s>", 0, 3), ("</s>", 0, 3), ("▁a", -1, 1), ("b", -2, 1), ("▁q", -3, 1)],
+        }.ToBytes());
+        Write("target.spm", new SentencePieceWriter
+        {
+            Pieces = [("<unk>", 0, 2), ("<s>", 0, 3), ("</s>", 0, 3), ("▁ab", -1, 1), ("▁a", -2, 1), ("ö", -3, 1)],
+        }.ToBytes());
+        Write("vocab.json", """{"</s>": 0, "<unk>": 1, "▁a": 2, "b": 3, "▁ab": 4, ">>de<<": 5, "ö": 6, "<pad>": 7}""");
+        Write("tokenizer_config.json", """{"tokenizer_class": "MarianTokenizer", "source_lang": "en", "target_lang": "de"}""");
+    }
+
+    [Test]
     public void WhatIsNotSupportedIsNamed()
     {
         Fails(Small(type: 3), "Word");

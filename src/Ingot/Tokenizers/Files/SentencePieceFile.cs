@@ -16,6 +16,7 @@ internal static class SentencePieceFile
     private const string Mark = "▁";
     private const int LongestMerged = 1024; // Chars; every cut of a piece is a merge that might make it.
     private const int ExtraIds = 100;
+    private static readonly string[] MarianTokens = ["</s>", "<unk>", "<pad>"];
     private static readonly string[] M2M100Tokens = ["<s>", "<pad>", "</s>", "<unk>"];
 
     /// <summary>Reads a model whose ids are its own.</summary>
@@ -81,6 +82,49 @@ internal static class SentencePieceFile
                     PostProcessor = TemplateProcessing.Of([(language.Content, language.Id)], [("</s>", special[2].Id)]),
                     Roles = new SpecialTokenRoles { Bos = "<s>", Eos = "</s>", Unk = "<unk>", Pad = "<pad>", Sep = "</s>" },
                 };
+        });
+    }
+
+    /// <summary>
+    /// Reads one of a Marian model's two sides, whose pieces have the ids of vocab.json. That has pieces of the other side, too; a piece
+    /// without an id is not used.
+    /// </summary>
+    public static TokenizerParts ReadMarian(string path, string vocabPath)
+    {
+        var vocabulary = JsonPart.Read(vocabPath, Vocabulary.Read);
+        return JsonPart.Reading(path, () =>
+        {
+            var model = SentencePieceModel.Read(path);
+            if (model.Type != SentencePieceModel.Algorithm.Unigram || model.ByteFallback)
+            {
+                throw new InvalidDataException(
+                    $"Its type is {model.Type}{(model.ByteFallback ? " with byte fallback" : "")}; Marian's is Unigram without.");
+            }
+
+            var missing = MarianTokens.FirstOrDefault(token => vocabulary.Find(token) < 0);
+            if (missing is not null)
+            {
+                throw new InvalidDataException($"The token {missing} has no id in {vocabPath}.");
+            }
+
+            var scores = new double[vocabulary.Count];
+            Array.Fill(scores, double.NegativeInfinity);
+            foreach (var piece in model.Pieces)
+            {
+                if (piece.Kind == SentencePieceModel.Kind.Normal && vocabulary.Find(piece.Text) is >= 0 and var id)
+                {
+                    scores[id] = piece.Score;
+                }
+            }
+
+            var languages = vocabulary.Tokens.Where(token => token is ['>', '>', _, .., '<', '<']);
+            return Parts(model, vocabulary) with
+            {
+                AddedTokens = [.. MarianTokens.Concat(languages).Select(token => new AddedToken(vocabulary.Find(token), token) { Special = true })],
+                Model = new UnigramModel(vocabulary, scores, vocabulary.Find("<unk>"), byteFallback: false),
+                PostProcessor = TemplateProcessing.Of([], [("</s>", vocabulary.Find("</s>"))]),
+                Roles = new SpecialTokenRoles { Eos = "</s>", Unk = "<unk>", Pad = "<pad>" },
+            };
         });
     }
 

@@ -14,10 +14,12 @@ internal static class TokenizerFolder
     private const string VocabJson = "vocab.json";
     private const string MergesTxt = "merges.txt";
     private const string VocabTxt = "vocab.txt";
+    private const string TargetPipelineJson = "target_tokenizer.json"; // Of this library: tokenizer.json has room for one pipeline.
+    private const string SourcePieces = "source.spm";
+    private const string TargetPieces = "target.spm";
 
     // SentencePiece's, and Llama 3's, which is tiktoken's.
     private static readonly string[] PieceModels = ["tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model"];
-
 
     /// <inheritdoc cref="Tokenizer.Load"/>
     public static Tokenizer Load(string folder)
@@ -31,7 +33,20 @@ internal static class TokenizerFolder
         var config = TokenizerConfig.Read(folder);
         if (Find(PipelineJson) is { } pipeline)
         {
-            return Made(pipeline, () => JsonPart.Read(pipeline, TokenizerJson.Read));
+            return Made(pipeline, () => JsonPart.Read(pipeline, TokenizerJson.Read) with
+            {
+                Target = Find(TargetPipelineJson) is { } target ? config.ApplyTo(JsonPart.Read(target, TokenizerJson.Read)) : null,
+            });
+        }
+
+        if (Find(SourcePieces) is { } source)
+        {
+            var target = Find(TargetPieces) ?? throw Missing(TargetPieces);
+            var ids = Find(VocabJson) ?? throw Missing(VocabJson);
+            return Made(source, () => SentencePieceFile.ReadMarian(source, ids) with
+            {
+                Target = config.ApplyTo(SentencePieceFile.ReadMarian(target, ids)),
+            });
         }
 
         if (Find(VocabJson) is { } vocab && Find(MergesTxt) is { } merges)
@@ -59,8 +74,11 @@ internal static class TokenizerFolder
 
         throw new FileNotFoundException(
             $"{folder}: no tokenizer here. Looked for {PipelineJson}, for {VocabJson} with {MergesTxt}, for {VocabTxt}, for " +
-            $"{string.Join(", ", PieceModels)}, and for one file .tiktoken.",
+            $"{string.Join(", ", PieceModels)}, for {SourcePieces} with {TargetPieces}, and for one file .tiktoken.",
             Path.Combine(folder, PipelineJson));
+
+        FileNotFoundException Missing(string name) =>
+            new($"{folder}: {SourcePieces} is here, and {name} is not. A Marian tokenizer is both with {VocabJson}: copy it there.", Path.Combine(folder, name));
 
         string? Find(string name) => Path.Combine(folder, name) is var path && File.Exists(path) ? path : null;
 
@@ -109,6 +127,10 @@ internal static class TokenizerFolder
         var tokenizerClass = isGpt2 && parts.Roles.Eos is not null ? "GPT2Tokenizer" : "PreTrainedTokenizerFast";
         WriteJson(ConfigJson, json => TokenizerConfig.Write(json, parts, tokenizerClass));
         WriteJson(PipelineJson, json => TokenizerJson.Write(json, parts));
+        if (parts.Target is { } target)
+        {
+            WriteJson(TargetPipelineJson, json => TokenizerJson.Write(json, target));
+        }
 
         void WriteJson(string name, Action<Utf8JsonWriter> write) =>
             DurableFile.Write(Path.Combine(folder, name), stream =>

@@ -12,6 +12,7 @@ namespace Ingot.Tokenizers.Models;
 internal sealed class UnigramModel : TokenModel
 {
     private const double UnknownPenalty = 10;
+    private const double Never = -1e30; // JSON has no infinity.
     private const int ShortWord = 128; // In bytes; for shorter ones there is room on the stack.
 
     private readonly double[] _scores;
@@ -22,13 +23,13 @@ internal sealed class UnigramModel : TokenModel
     private readonly ByteTrie _trie;
 
     /// <param name="vocabulary">Pieces, ids from 0 on without gaps.</param>
-    /// <param name="scores">By id.</param>
+    /// <param name="scores">By id; negative infinity for a piece that has an id and is never used.</param>
     /// <param name="unkId">Token of what cannot be written; null for none.</param>
     /// <param name="byteFallback">Unknown characters become tokens of their bytes, if those are there.</param>
     public UnigramModel(Vocabulary vocabulary, double[] scores, int? unkId, bool byteFallback)
     {
         (Vocabulary, _scores, _unkId, _byteFallback) = (vocabulary, scores, unkId, byteFallback);
-        _unknownScore = scores.DefaultIfEmpty().Min() - UnknownPenalty;
+        _unknownScore = scores.Where(double.IsFinite).DefaultIfEmpty().Min() - UnknownPenalty;
         _idOfByte = [.. Enumerable.Range(0, 256).Select(b => byteFallback ? vocabulary.Find($"<0x{b:X2}>") : -1)];
         _trie = new ByteTrie([.. vocabulary.Tokens.Select(Encoding.UTF8.GetBytes)]);
     }
@@ -57,7 +58,7 @@ internal sealed class UnigramModel : TokenModel
             }
 
             pieces.Add(piece.AsText());
-            scores.Add(score.AsNumber());
+            scores.Add(score.AsNumber() is > Never and var number ? number : double.NegativeInfinity);
             if (pieces[^1].Length == 0 || !distinct.Add(pieces[^1]))
             {
                 throw piece.Error(
@@ -89,7 +90,7 @@ internal sealed class UnigramModel : TokenModel
             for (var end = at; end < word.Length && (node = _trie.Step(node, word[end])) >= 0;)
             {
                 end++;
-                if (_trie.ValueAt(node) is >= 0 and var id)
+                if (_trie.ValueAt(node) is >= 0 and var id && _scores[id] > double.NegativeInfinity)
                 {
                     Take(best, from, ids, at, end, best[at] + _scores[id], id);
                     hasCharacter |= end == at + length;
@@ -148,7 +149,7 @@ internal sealed class UnigramModel : TokenModel
         {
             json.WriteStartArray();
             json.WriteStringValue(Vocabulary[id]);
-            json.WriteNumberValue(_scores[id]);
+            json.WriteNumberValue(Math.Max(_scores[id], Never));
             json.WriteEndArray();
         }
 
