@@ -27,7 +27,10 @@ public sealed record ExportedTensor(string Name, IReadOnlyList<long> Shape, Safe
 /// </summary>
 public static class ModelExport
 {
-    /// <summary>Names, or patterns of them, of the files beside config.json and the weights that belong to a model: tokenizer, chat template, how to generate.</summary>
+    /// <summary>
+    /// Names, or patterns of them, of the files beside config.json and the weights that belong to a model: tokenizer, chat template, how to
+    /// generate.
+    /// </summary>
     internal static IReadOnlyList<string> CompanionFiles { get; } =
     [
         "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt",

@@ -239,7 +239,11 @@ public class PipelineTokenizer : Tokenizer
             }
         }
 
-        return TokenizerFolder.Make(Parts with { AddedTokens = added, Target = Parts.Target is null ? null : Parts.Target with { AddedTokens = added } });
+        return TokenizerFolder.Make(Parts with
+        {
+            AddedTokens = added,
+            Target = Parts.Target is null ? null : Parts.Target with { AddedTokens = added },
+        });
     }
 
     /// <inheritdoc/>

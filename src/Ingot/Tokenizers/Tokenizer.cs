@@ -154,8 +154,8 @@ public abstract class Tokenizer
     /// <summary>
     /// Reads the tokenizer of a model folder: <c>tokenizer.json</c>, or else <c>vocab.json</c> with <c>merges.txt</c>, or else
     /// <c>vocab.txt</c>, a SentencePiece model (<c>tokenizer.model</c>, <c>spiece.model</c>, <c>sentencepiece.bpe.model</c>, Marian's
-    /// <c>source.spm</c> and <c>target.spm</c>) or tiktoken's ranks (<c>cl100k_base.tiktoken</c> and others, Llama 3's <c>tokenizer.model</c>); and the roles of its special tokens from
-    /// <c>tokenizer_config.json</c> and <c>special_tokens_map.json</c>.
+    /// <c>source.spm</c> and <c>target.spm</c>) or tiktoken's ranks (<c>cl100k_base.tiktoken</c> and others, Llama 3's
+    /// <c>tokenizer.model</c>); and the roles of its special tokens from <c>tokenizer_config.json</c> and <c>special_tokens_map.json</c>.
     /// </summary>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     /// <exception cref="FileNotFoundException">The folder holds no tokenizer.</exception>

@@ -29,7 +29,9 @@ internal sealed record TokenizerParts
 
     public SpecialTokenRoles Roles { get; init; } = new();
 
-    /// <summary>What writes the texts of an encoder-decoder whose two sides have different pieces under the same ids; null where one does for both.</summary>
+    /// <summary>
+    /// What writes the texts of an encoder-decoder whose two sides have different pieces under the same ids; null where one does for both.
+    /// </summary>
     public TokenizerParts? Target { get; init; }
 
     /// <summary>The other members of tokenizer_config.json, as JSON.</summary>

@@ -120,7 +120,8 @@ internal static class SentencePieceFile
             var languages = vocabulary.Tokens.Where(token => token is ['>', '>', _, .., '<', '<']);
             return Parts(model, vocabulary) with
             {
-                AddedTokens = [.. MarianTokens.Concat(languages).Select(token => new AddedToken(vocabulary.Find(token), token) { Special = true })],
+                AddedTokens = [.. MarianTokens.Concat(languages)
+                    .Select(token => new AddedToken(vocabulary.Find(token), token) { Special = true })],
                 Model = new UnigramModel(vocabulary, scores, vocabulary.Find("<unk>"), byteFallback: false),
                 PostProcessor = TemplateProcessing.Of([], [("</s>", vocabulary.Find("</s>"))]),
                 Roles = new SpecialTokenRoles { Eos = "</s>", Unk = "<unk>", Pad = "<pad>" },

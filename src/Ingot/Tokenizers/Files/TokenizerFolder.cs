@@ -78,7 +78,10 @@ internal static class TokenizerFolder
             Path.Combine(folder, PipelineJson));
 
         FileNotFoundException Missing(string name) =>
-            new($"{folder}: {SourcePieces} is here, and {name} is not. A Marian tokenizer is both with {VocabJson}: copy it there.", Path.Combine(folder, name));
+            new(
+                $"{folder}: {SourcePieces} is here, and {name} is not. A Marian tokenizer is {SourcePieces}, {TargetPieces} and " +
+                $"{VocabJson}: copy what is missing there.",
+                Path.Combine(folder, name));
 
         string? Find(string name) => Path.Combine(folder, name) is var path && File.Exists(path) ? path : null;
 
