@@ -10,6 +10,9 @@ public enum EvaluationKind
 
     /// <summary>Measures how likely a model finds data.</summary>
     Perplexity,
+
+    /// <summary>Has a model answer multiple-choice questions.</summary>
+    MultipleChoice,
 }
 
 /// <content>What fits together.</content>
@@ -17,10 +20,14 @@ public sealed partial record EvaluationOptions
 {
     private const string PerplexityName = "perplexity";
 
-    private static readonly string[] ModelMetrics = [PerplexityName];
+    private const string MultipleChoiceName = "multiple-choice";
+
+    private static readonly string[] ModelMetrics = [PerplexityName, MultipleChoiceName];
 
     /// <summary>What the options ask for.</summary>
-    public EvaluationKind Kind => Has(PerplexityName) ? EvaluationKind.Perplexity : EvaluationKind.Texts;
+    public EvaluationKind Kind => Has(PerplexityName) ? EvaluationKind.Perplexity
+        : Has(MultipleChoiceName) ? EvaluationKind.MultipleChoice
+        : EvaluationKind.Texts;
 
     /// <summary>Checks all that can be checked without reading files.</summary>
     /// <returns>Every problem; empty when there is none.</returns>
@@ -36,7 +43,8 @@ public sealed partial record EvaluationOptions
         }
         else
         {
-            Require("metric", Metric.Count == 1, $"holds {Metric.Count} metrics, but {Metric.First(ModelMetrics.Contains)} is computed by itself");
+            string alone = Metric.First(name => ModelMetrics.Contains(name.ToLowerInvariant()));
+            Require("metric", Metric.Count == 1, $"holds {Metric.Count} metrics, but {alone} is computed by itself");
             Require("hypotheses", Hypotheses is null, $"does not go with {Metric[0]}, which is a model's on its data");
             Require("confidence", !Confidence, $"does not go with {Metric[0]}");
             RequireModel();
@@ -51,7 +59,7 @@ public sealed partial record EvaluationOptions
             Require("resamples", Resamples is >= 2 and <= 1_000_000, $"is {Resamples}, but must be 2 to 1000000");
             Require("trials", Trials is >= 1 and <= 1_000_000, $"is {Trials}, but must be 1 to 1000000");
             Require("seed", Seed >= 0, $"is {Seed}, but must not be negative");
-            Require("model", Model is null, "does not go with metrics of files; perplexity is a model's");
+            Require("model", Model is null, "does not go with metrics of files; perplexity and multiple-choice are a model's");
             try
             {
                 CreateMetrics();

@@ -18,7 +18,7 @@ public enum SignificanceTest
 public sealed partial record EvaluationOptions
 {
     /// <summary>What is computed: bleu, chrf, chrf++, ter, rouge (or rouge1, rouge2, rougeL, rougeLsum), meteor, accuracy, f1 of texts; or
-    /// perplexity of a model on data.</summary>
+    /// perplexity or multiple-choice of a model on data.</summary>
     public IReadOnlyList<string> Metric { get; set; } = [];
 
     /// <summary>File of the texts that are judged: a segment a line; in a .jsonl, a string a line, or an object that has the text in a
@@ -49,7 +49,7 @@ public sealed partial record EvaluationOptions
     /// <summary>Files or folders of data that the model is scored on.</summary>
     public IReadOnlyList<string> Data { get; set; } = [];
 
-    /// <summary>File for the figures of each document, as JSON lines; the scores go beside it, to NAME.scores.json.</summary>
+    /// <summary>File for the figures of each document or question, as JSON lines; the scores go beside it, to NAME.scores.json.</summary>
     public string? Output { get; set; }
 
     /// <summary>Windows that go through the model side by side.</summary>
@@ -70,7 +70,7 @@ public sealed partial record EvaluationOptions
     /// <summary>Which answers of a conversation are scored.</summary>
     public LearnedAnswers LearnedAnswers { get; set; }
 
-    /// <summary>Tokens of a window; 0 for as many as the model has positions.</summary>
+    /// <summary>Most tokens that the model reads at once; 0 for as many as it has positions.</summary>
     public int MaxLength { get; set; }
 
     /// <summary>How many tokens later the next window begins; 0 for half of a window. Less is slower and gives more context.</summary>
@@ -81,6 +81,26 @@ public sealed partial record EvaluationOptions
 
     /// <summary>Whether a text begins after the token that begins texts (or else ends them), so that its first token counts, too.</summary>
     public bool AddPrefix { get; set; } = true;
+
+    /// <summary>The field of a question; if not set, question or query.</summary>
+    public string? QuestionField { get; set; }
+
+    /// <summary>The field of its choices, a list of texts; if not set, choices or endings.</summary>
+    public string? ChoicesField { get; set; }
+
+    /// <summary>The field of the right choice: its label, its text, its number from 0, or its letter; if not set, answer, gold, answerKey
+    /// or label.</summary>
+    public string? AnswerField { get; set; }
+
+    /// <summary>Makes the prompt of a record's fields, in Jinja's language: "Question: {{ question }}\nAnswer:". If not set, the field
+    /// alone.</summary>
+    public string? PromptTemplate { get; set; }
+
+    /// <summary>What stands between a prompt and a choice.</summary>
+    public string TargetDelimiter { get; set; } = " ";
+
+    /// <summary>Whether the token that begins texts stands before a question.</summary>
+    public bool AddBosToken { get; set; }
 
     /// <summary>Whether a confidence interval of 95 % is computed, by bootstrap resampling.</summary>
     public bool Confidence { get; set; }

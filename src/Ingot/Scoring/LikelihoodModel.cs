@@ -58,7 +58,8 @@ public sealed class LikelihoodModel : IDisposable
     /// <param name="batchSize">Windows that go through the model at a time.</param>
     /// <param name="adapter">Folder of an adapter that is merged into the weights; null for none.</param>
     /// <exception cref="InvalidDataException">It is no model that continues texts; the message says what it is.</exception>
-    public static LikelihoodModel Load(string folder, Device device, DType computeType = DType.F32, int batchSize = 8, string? adapter = null)
+    public static LikelihoodModel Load(string folder, Device device, DType computeType = DType.F32, int batchSize = 8,
+        string? adapter = null)
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
@@ -110,14 +111,14 @@ public sealed class LikelihoodModel : IDisposable
     {
         if (model.Task != ModelTask.CausalLm)
         {
-            throw new InvalidDataException($"{folder} holds a {model.ModelType} for {model.Task.Name()}, which does not say how likely a "
-                + "text is from its beginning to its end: likelihoods are those of models that continue texts, such as gpt2, llama and qwen3");
+            throw new InvalidDataException($"{folder} holds a {model.ModelType} for {model.Task.Name()}, which does not say how likely "
+                + "a text is from its beginning to its end: take a model that continues texts, such as a gpt2, llama or qwen3");
         }
 
         if (model is EncoderDecoderConfig)
         {
-            throw new InvalidDataException($"{folder} holds a {model.ModelType}, which writes a text for a source and has no likelihoods of "
-                + "texts by themselves: score what it writes, with a metric such as bleu");
+            throw new InvalidDataException($"{folder} holds a {model.ModelType}, which writes a text for a source and has no likelihoods "
+                + "of texts by themselves: score what it writes, with a metric such as bleu");
         }
     }
 
@@ -148,8 +149,8 @@ public sealed class LikelihoodModel : IDisposable
             var sum = 0.0;
             foreach (var loss in losses.AsSpan(row * length, length))
                 sum -= loss;
-            results[window] = double.IsFinite(sum) ? sum : throw new InvalidDataException(
-                $"{Folder}: the model's likelihoods are no numbers ({sum}): its weights are damaged{(IsBf16 ? ", or need precision fp32" : "")}");
+            results[window] = double.IsFinite(sum) ? sum : throw new InvalidDataException($"{Folder}: the model's likelihoods are no "
+                + $"numbers ({sum}): its weights are damaged{(IsBf16 ? ", or need precision fp32" : "")}");
         }
     }
 

@@ -25,6 +25,14 @@ public static class ModelEvaluation
         using var model = LikelihoodModel.Load(folder, DeviceChoice.Find(options.Device),
             options.Precision == Precision.Bf16 ? DType.Bf16 : DType.F32, options.BatchSize,
             options.Adapter is { } adapter ? ModelFolder.Find(adapter, warn) : null);
+        return options.Kind == EvaluationKind.Perplexity
+            ? MeasurePerplexity(options, model, folder, progress, cancellationToken)
+            : AnswerQuestions(options, model, progress, cancellationToken);
+    }
+
+    private static EvaluationResult[] MeasurePerplexity(EvaluationOptions options, LikelihoodModel model, string folder,
+        Action<long, long>? progress, CancellationToken cancellationToken)
+    {
         var result = PerplexityMeter.Run(model, options.Data, new PerplexityOptions
         {
             MaxLength = options.MaxLength,
@@ -38,6 +46,25 @@ public static class ModelEvaluation
         EvaluationResult[] results = [new(options.Model!, result.ToScore())];
         if (options.Output is { } output)
             ScoreFiles.Write(output, result.Documents, WriteDocument, results);
+        return results;
+    }
+
+    private static EvaluationResult[] AnswerQuestions(EvaluationOptions options, LikelihoodModel model, Action<long, long>? progress,
+        CancellationToken cancellationToken)
+    {
+        var result = MultipleChoiceMeter.Run(model, options.Data, new MultipleChoiceOptions
+        {
+            QuestionField = options.QuestionField,
+            ChoicesField = options.ChoicesField,
+            AnswerField = options.AnswerField,
+            PromptTemplate = options.PromptTemplate,
+            TargetDelimiter = options.TargetDelimiter,
+            AddBosToken = options.AddBosToken,
+            MaxLength = options.MaxLength,
+        }, progress, cancellationToken);
+        EvaluationResult[] results = [.. result.ToScores().Select(score => new EvaluationResult(options.Model!, score))];
+        if (options.Output is { } output)
+            ScoreFiles.Write(output, result.Items, WriteItem, results);
         return results;
     }
 
@@ -65,5 +92,26 @@ public static class ModelEvaluation
         }
 
         json.WriteNumber("perplexity", document.Perplexity);
+    }
+
+    private static void WriteItem(Utf8JsonWriter json, ChoiceLikelihoods item)
+    {
+        json.WriteString("question", item.Place);
+        json.WriteNumber("answer", item.Answer);
+        json.WriteNumber("best", item.Best);
+        json.WriteNumber("best_by_characters", item.BestByCharacters);
+        json.WriteNumber("best_by_bytes", item.BestByBytes);
+        json.WriteStartArray("choices");
+        for (var i = 0; i < item.LogLikelihoods.Count; i++)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("log_likelihood", item.LogLikelihoods[i]);
+            json.WriteNumber("tokens", item.Tokens[i]);
+            json.WriteNumber("characters", item.Characters[i]);
+            json.WriteNumber("bytes", item.Bytes[i]);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
     }
 }

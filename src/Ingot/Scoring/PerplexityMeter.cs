@@ -57,7 +57,8 @@ public sealed class PerplexityMeter
         meter.RunWaiting();
         meter._documents.RemoveAll(document => document.Tokens == 0);
         return meter._documents.Count > 0 ? new PerplexityResult(meter._documents, meter.Describe())
-            : throw new InvalidDataException($"{string.Join(", ", data)}: there is no token to predict: the first one has nothing before it");
+            : throw new InvalidDataException(
+                $"{string.Join(", ", data)}: there is no token to predict: the first one has nothing before it");
     }
 
     private static PerplexityOptions Complete(PerplexityOptions options, LikelihoodModel model, IReadOnlyList<string> data)
@@ -74,8 +75,8 @@ public sealed class PerplexityMeter
         var formats = options.DataFormat != DataFormat.Auto ? [options.DataFormat]
             : data.Select(path => DataFormats.Recognize(TextSource.Open(path))).Distinct().ToList();
         return formats.Count == 1 ? options with { MaxLength = length, Stride = stride, DataFormat = formats[0] }
-            : throw new InvalidDataException($"{string.Join(", ", data)}: some of it is text, some are examples: score them one by one, or say "
-                + "what they are with dataFormat");
+            : throw new InvalidDataException($"{string.Join(", ", data)}: some of it is text, some are examples: score them one by one, "
+                + "or say what they are with dataFormat");
     }
 
     private void ScoreTexts(IReadOnlyList<TextSource> sources)
@@ -136,7 +137,11 @@ public sealed class PerplexityMeter
         }
 
         if (examples.Count == 0)
-            throw new InvalidDataException($"{string.Join(", ", paths)}: there are no answers to score among {encoder.Counts.Examples:N0} examples");
+        {
+            throw new InvalidDataException(
+                $"{string.Join(", ", paths)}: there are no answers to score among {encoder.Counts.Examples:N0} examples");
+        }
+
         _total = examples.Count;
         foreach (var (place, example) in examples)
         {

@@ -28,7 +28,9 @@ public sealed record PerplexityResult(IReadOnlyList<DocumentLikelihood> Document
     /// <summary>The same for each character.</summary>
     public double BitsPerCharacter => -LogLikelihood / (Math.Log(2) * Characters);
 
-    /// <summary>Mean of the documents' own perplexities, as the library evaluate has it; it weighs short documents as much as long ones.</summary>
+    /// <summary>
+    /// Mean of the documents' own perplexities, as the library evaluate has it; it weighs short documents as much as long ones.
+    /// </summary>
     public double MeanPerplexity => Documents.Average(document => document.Perplexity);
 
     /// <summary>The score as <c>ingot evaluate</c> prints it.</summary>
@@ -49,7 +51,8 @@ public sealed record PerplexityResult(IReadOnlyList<DocumentLikelihood> Document
             measures["bits_per_character"] = BitsPerCharacter;
             measures["bytes"] = Bytes;
             measures["characters"] = Characters;
-            verbose = $"bits/byte = {PythonText.Fixed(BitsPerByte, 4)} bits/char = {PythonText.Fixed(BitsPerCharacter, 4)} {verbose} bytes = {Bytes}";
+            verbose = $"bits/byte = {PythonText.Fixed(BitsPerByte, 4)} bits/char = {PythonText.Fixed(BitsPerCharacter, 4)} "
+                + $"{verbose} bytes = {Bytes}";
         }
 
         if (Documents.Count > 1)

@@ -15,6 +15,7 @@ internal static class EvaluateCommand
         ("metric", "What is computed, and of what texts"),
         ("model", "What is computed of a model"),
         ("dataFormat", "Perplexity"),
+        ("questionField", "Multiple choice"),
         ("confidence", "Chance"),
         ("tokenize", "BLEU"),
         ("chrfCharOrder", "chrF"),
@@ -40,6 +41,7 @@ internal static class EvaluateCommand
             ingot evaluate --metric bleu --hypotheses texts.jsonl --references data.jsonl --referenceField completion --json
             ingot evaluate --metric perplexity --model runs/jargon --data held-out.txt --stride 256
             ingot evaluate --metric perplexity --model runs/dialogue --data chats.jsonl       of the answers
+            ingot evaluate --metric multiple-choice --model runs/jargon --data arc.jsonl --output answers.jsonl
             """, output => RecipeOptions.WriteHelp<EvaluationOptions>(output, keys, Groups));
         return command;
     }
@@ -50,12 +52,18 @@ internal static class EvaluateCommand
         try
         {
             IReadOnlyList<EvaluationResult> results;
-            string unit = options.Kind == EvaluationKind.Texts ? "segments" : "bytes or examples";
+            string unit = options.Kind switch
+            {
+                EvaluationKind.Texts => "segments",
+                EvaluationKind.MultipleChoice => "questions",
+                _ => "bytes or examples",
+            };
             using (var progress = new LineProgress((done, total) => $"{done:#,0} of {total:#,0} {unit}"))
             {
                 results = options.Kind == EvaluationKind.Texts
                     ? EvaluationRun.Run(options, progress.Report, interruption.Token)
-                    : ModelEvaluation.Run(options, warning => Console.Error.WriteLine($"warning: {warning}"), progress.Report, interruption.Token);
+                    : ModelEvaluation.Run(options, warning => Console.Error.WriteLine($"warning: {warning}"), progress.Report,
+                        interruption.Token);
             }
 
             if (json)
