@@ -234,7 +234,7 @@ internal sealed class LiveView : ConsoleView
 
     private static Panel SamplePanel(SampleReport sample, int lines)
     {
-        var text = Harmless(sample.Prompt + sample.Text).Trim('\n').Split('\n');
+        var text = Harmless(sample.Shown).Trim('\n').Split('\n');
         var shown = string.Join('\n', text.Take(Math.Max(1, lines)));
         var content = new Paragraph();
         var prompt = Math.Min(Harmless(sample.Prompt).TrimStart('\n').Length, shown.Length);

@@ -39,7 +39,7 @@ internal sealed class PlainView(TextWriter output) : ConsoleView
     public override void OnSample(SampleReport sample)
     {
         Write(Step(sample.Step, _totalSteps), "sample:");
-        WriteIndented(Harmless(sample.Prompt + sample.Text));
+        WriteIndented(Harmless(sample.Shown));
     }
 
     public override void OnCheckpoint(CheckpointReport checkpoint) => Write(Step(checkpoint.Step, _totalSteps), Checkpoint(checkpoint));

@@ -104,7 +104,7 @@ public sealed class ModelTensors : IDisposable
         (Passed, Missing) = (passed, lacking.ConvertAll(p => p.Name));
     }
 
-    private bool IsHead(string parameter) => Model.Task is ModelTask.CausalLm or ModelTask.MaskedLm
+    private bool IsHead(string parameter) => Model.Task is ModelTask.CausalLm or ModelTask.MaskedLm or ModelTask.Seq2seqLm
         && Model.HeadWeight(new Graph()).Storage.Name == parameter;
 
     private ParameterInfo? FindParameter(string name, Dictionary<string, ParameterInfo> wanted) =>

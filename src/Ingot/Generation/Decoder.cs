@@ -44,10 +44,10 @@ public sealed class Decoder : IDisposable
     /// <exception cref="ArgumentException">The model does not write text.</exception>
     public Decoder(ModelConfig model, ParameterStore parameters, int capacity = 0)
     {
-        if (model.Task != ModelTask.CausalLm)
+        if (!model.Task.Writes())
         {
             throw new ArgumentException($"a {model.ModelType} for {model.Task.Name()} does not write text: that takes a causal language model, "
-                + "such as a gpt2 or a llama");
+                + "such as a gpt2 or a llama, or an encoder-decoder");
         }
 
         _model = model;

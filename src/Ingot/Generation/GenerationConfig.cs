@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Ingot.Models;
 
 namespace Ingot.Generation;
 
@@ -197,6 +198,28 @@ public sealed record GenerationConfig(GenerationOptions Options)
     /// <summary>The file of a model trained here: Ingot's defaults, spelt out.</summary>
     internal static string Text(int? endOfText) =>
         new GenerationConfig(new GenerationOptions { EosTokenIds = endOfText is { } id ? [id] : null }) { BosTokenId = endOfText }.ToText();
+
+    /// <summary>
+    /// The file of an encoder-decoder that is trained: its author's settings if the folder that it began from has some, or else the likeliest
+    /// text, as long as the model can write.
+    /// </summary>
+    /// <param name="model">The model, which says what texts begin and end with.</param>
+    /// <param name="author">The settings of the folder; null for none.</param>
+    /// <param name="targetLanguage">The token of the language of all texts; null if there are several, or none.</param>
+    internal static GenerationConfig Of(EncoderDecoderConfig model, GenerationConfig? author, int? targetLanguage)
+    {
+        var options = author?.Options ?? new GenerationOptions { DoSample = false, MaxLength = model.MaxPositions };
+        return new GenerationConfig(options with
+        {
+            DecoderStartTokenId = model.DecoderStart,
+            EosTokenIds = model.EndOfText,
+            ForcedBosTokenId = targetLanguage ?? options.ForcedBosTokenId,
+        })
+        {
+            BosTokenId = author?.BosTokenId ?? model.BeginOfText,
+            PadTokenId = model.Padding,
+        };
+    }
 
     private static IEnumerable<string> FindUnsupported(JsonObject json, GenerationKeys keys, GenerationOptions options)
     {

@@ -1,6 +1,5 @@
-using Ingot.Data;
+using Ingot.Pairs;
 using Ingot.Models;
-using Ingot.Models.Transformer;
 using Ingot.Tokenizers;
 
 namespace Ingot.Generation;
@@ -30,7 +29,7 @@ internal sealed class SourcePrompt
                 "no token ends texts: neither config.json nor tokenizer has an eos token, without which an encoder-decoder cannot be used")];
         }
 
-        if (model is M2M100Config && (options.SourceLanguage is null || (options.TargetLanguage is null && options.ForcedBosTokenId is null)))
+        if (model.HasLanguages && (options.SourceLanguage is null || (options.TargetLanguage is null && options.ForcedBosTokenId is null)))
         {
             var known = LanguageTokens.Find(tokenizer).Keys.Order(StringComparer.Ordinal);
             throw new ArgumentException(

@@ -11,6 +11,12 @@ public abstract record EncoderDecoderConfig : ModelConfig
     /// <summary>model_type of the families that there are.</summary>
     public static IReadOnlyList<string> EncoderDecoderFamilies { get; } = ["marian", "m2m_100"];
 
+    /// <inheritdoc/>
+    public sealed override ModelTask Task => ModelTask.Seq2seqLm;
+
+    /// <summary>Whether every text begins with the token of its language (<see cref="Tokenizers.LanguageTokens"/>).</summary>
+    public virtual bool HasLanguages => false;
+
     /// <summary>decoder_start_token_id: what a decoder's text begins with; it is not written.</summary>
     public int DecoderStart { get; init; }
 

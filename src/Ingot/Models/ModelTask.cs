@@ -17,6 +17,9 @@ public enum ModelTask
     /// <summary>A label for every token.</summary>
     TokenClassification,
 
+    /// <summary>What a text that was read becomes: its translation, its summary. One of the vocabulary behind every token of the target.</summary>
+    Seq2seqLm,
+
     /// <summary>No head: hidden states, for embeddings.</summary>
     FeatureExtraction,
 }
@@ -30,6 +33,7 @@ public static class ModelTasks
         (ModelTask.MaskedLm, "ForMaskedLM"),
         (ModelTask.SequenceClassification, "ForSequenceClassification"),
         (ModelTask.TokenClassification, "ForTokenClassification"),
+        (ModelTask.Seq2seqLm, "ForConditionalGeneration"),
         (ModelTask.FeatureExtraction, "Model"),
     ];
 
@@ -42,6 +46,9 @@ public static class ModelTasks
     /// <summary>Whether the head chooses among <see cref="ModelConfig.Labels"/>.</summary>
     public static bool IsClassification(this ModelTask task) =>
         task is ModelTask.SequenceClassification or ModelTask.TokenClassification;
+
+    /// <summary>Whether models for it write text.</summary>
+    public static bool Writes(this ModelTask task) => task is ModelTask.CausalLm or ModelTask.Seq2seqLm;
 
     /// <summary>The task of a class such as BertForMaskedLM; null if it is not among <paramref name="supported"/>.</summary>
     public static ModelTask? Of(string className, params ReadOnlySpan<ModelTask> supported)

@@ -1,6 +1,7 @@
 using Ingot.Models.Bert;
 using Ingot.Models.Gpt2;
 using Ingot.Models.Llama;
+using Ingot.Models.Transformer;
 
 namespace Ingot.Models;
 
@@ -45,6 +46,20 @@ public static class Presets
         ["bert-large"] = Bert(24, 1024),
         ["roberta-base"] = Roberta,
         ["roberta-large"] = Roberta with { LayerCount = 24, HiddenSize = 1024, Heads = 16, IntermediateSize = 4096 },
+
+        // The Transformer (Vaswani et al. 2017, table 3), and the smaller ones that tensor2tensor has (transformer_tiny, transformer_small).
+        ["transformer-tiny"] = Transformer(2, 128, 4, 512),
+        ["transformer-small"] = Transformer(2, 256, 4, 1024),
+        ["transformer-base"] = Transformer(6, 512, 8, 2048),
+        ["transformer-big"] = Transformer(6, 1024, 16, 4096),
+
+        // The models of opus-mt (Tiedemann and Thottingal 2020).
+        ["opus-mt"] = Transformer(6, 512, 8, 2048) with { ActivationFunction = "swish" },
+
+        // M2M-100 (Fan et al. 2021), and transformer-small with its norms and its tokens of languages.
+        ["m2m100-small"] = M2M100(2, 256, 4, 1024),
+        ["m2m100-418m"] = M2M100(12, 1024, 16, 4096),
+        ["m2m100-1.2b"] = M2M100(24, 1024, 16, 8192),
 
         // Llama 2 (Touvron et al. 2023).
         ["llama2-7b"] = new LlamaConfig { RmsNormEpsilon = 1e-5, Positions = 4096 },
@@ -154,6 +169,31 @@ public static class Presets
 
     /// <summary>The preset of that name, or null.</summary>
     public static ModelConfig? Find(string name) => Known.GetValueOrDefault(name);
+
+    private static MarianConfig Transformer(int layers, int width, int heads, int inner) => new()
+    {
+        EncoderLayers = layers,
+        DecoderLayers = layers,
+        ModelWidth = width,
+        EncoderHeads = heads,
+        DecoderHeads = heads,
+        EncoderInner = inner,
+        DecoderInner = inner,
+        ActivationFunction = "relu",
+        ScaleEmbedding = true,
+        Positions = 512,
+    };
+
+    private static M2M100Config M2M100(int layers, int width, int heads, int inner) => new()
+    {
+        EncoderLayers = layers,
+        DecoderLayers = layers,
+        ModelWidth = width,
+        EncoderHeads = heads,
+        DecoderHeads = heads,
+        EncoderInner = inner,
+        DecoderInner = inner,
+    };
 
     private static BertConfig Bert(int layers, int width) =>
         new() { LayerCount = layers, HiddenSize = width, Heads = width / 64, IntermediateSize = 4 * width };

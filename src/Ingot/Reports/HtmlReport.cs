@@ -162,7 +162,7 @@ public static class HtmlReport
             // A prompt of white space alone, a line feed say, is nothing to see.
             var prompt = sample.Prompt.Trim().Length > 0 ? sample.Prompt : "";
             if (prompt.Length > 0)
-                page.Append("<mark>").Append(Escape(prompt)).Append("</mark>");
+                page.Append("<mark>").Append(Escape(prompt)).Append(sample.IsAnswer ? "</mark> → " : "</mark>");
             page.Append(Escape(prompt.Length > 0 ? sample.Text : sample.Text.TrimStart())).Append("</pre></article>\n");
         }
 

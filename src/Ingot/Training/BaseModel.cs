@@ -3,6 +3,7 @@ using Ingot.Models;
 using Ingot.Models.Bert;
 using Ingot.Models.Gpt2;
 using Ingot.Models.Llama;
+using Ingot.Models.Transformer;
 
 namespace Ingot.Training;
 
@@ -56,6 +57,18 @@ internal static class BaseModel
                 ("attentionBias", options.AttentionBias, true),
                 ("hiddenAct", options.HiddenAct, c.HiddenAct),
             ],
+            TransformerConfig c =>
+            [
+                ("numHiddenLayers", options.NumHiddenLayers, c.DecoderLayers),
+                ("hiddenSize", options.HiddenSize, c.ModelWidth),
+                ("numAttentionHeads", options.NumAttentionHeads, c.DecoderHeads),
+                ("numKeyValueHeads", options.NumKeyValueHeads, c.DecoderHeads),
+                ("headDim", options.HeadDim, c.ModelWidth / c.DecoderHeads),
+                ("intermediateSize", options.IntermediateSize, c.DecoderInner),
+                ("tieWordEmbeddings", options.TieWordEmbeddings, true),
+                ("attentionBias", options.AttentionBias, true),
+                ("hiddenAct", options.HiddenAct, c.ActivationFunction),
+            ],
             _ => throw new ArgumentException($"{folder}: models of type {model.ModelType} are not trained"),
         };
         foreach (var (key, wanted, found) in sizes.Append(("maxPositionEmbeddings", options.MaxPositionEmbeddings, model.MaxPositions))
@@ -70,6 +83,7 @@ internal static class BaseModel
             Gpt2Config c => c with { Dropout = options.Dropout },
             LlamaConfig c => c with { Dropout = options.Dropout },
             BertConfig c => c with { Dropout = options.Dropout },
+            TransformerConfig c => c with { Dropout = options.Dropout },
             _ => model,
         };
     }

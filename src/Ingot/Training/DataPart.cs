@@ -42,6 +42,11 @@ internal abstract class DataPart(string name, double? weight) : IDisposable
     /// <summary>Takes the tokenizer, and the template of conversations if there is one; running text becomes tokens.</summary>
     public abstract void Encode(Tokenizer tokenizer, ChatTemplate? template, CancellationToken ct);
 
+    /// <summary>Takes what it must know of the model that is trained on it, before it is prepared.</summary>
+    public virtual void Fit(ModelConfig model)
+    {
+    }
+
     /// <summary>Lays it out in rows of some length.</summary>
     /// <exception cref="InvalidDataException">It is too short, or cannot be encoded.</exception>
     public abstract void Prepare(int length, ITrainingObserver observer, CancellationToken ct);
@@ -66,6 +71,8 @@ internal abstract class DataPart(string name, double? weight) : IDisposable
     {
         if (task.IsClassification())
             return new LabelledPart(source, task, options, fraction);
+        if (task == ModelTask.Seq2seqLm)
+            return new PairPart(source, options, fraction);
         if (options.Objective == TrainingObjective.Dpo)
             return new PreferencePart(source, options, fraction);
         var text = TextSource.Open(source.Path);

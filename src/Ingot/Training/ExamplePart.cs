@@ -61,7 +61,7 @@ internal sealed class ExamplePart(
         {
             // Texts go on as further examples where they are not cut; a conversation that goes on without its beginning makes no sense.
             MaxLength = most,
-            Truncation = options.Truncation ? ExampleTruncation.Turns : ExampleTruncation.Drop,
+            Truncation = options.Truncation != false ? ExampleTruncation.Turns : ExampleTruncation.Drop,
             Answers = options.LearnedAnswers,
         });
         var whole = new ExampleEncoder(_tokenizer!, _template);
@@ -69,7 +69,7 @@ internal sealed class ExamplePart(
         foreach (var example in read(ct))
         {
             ct.ThrowIfCancellationRequested();
-            if (options.Truncation || example is not TextExample)
+            if (options.Truncation != false || example is not TextExample)
             {
                 if (encoder.Encode(example) is { } one)
                     encoded.Add(one);
@@ -96,11 +96,11 @@ internal sealed class ExamplePart(
 
     /// <inheritdoc/>
     public override ISeekableBatchSource TrainingBatches(int batch, int length) =>
-        new ExampleBatches(_train!, batch, length, (ulong)options.Seed, options.Packing, options.PadToMultipleOf);
+        new ExampleBatches(_train!, batch, length, (ulong)options.Seed, options.Packing, options.PadToMultipleOf ?? 32);
 
     /// <inheritdoc/>
     public override IEvaluationSource ValidationBatches(int batch, int length) =>
-        new ExampleEvaluation(_validation!, batch, length, options.Packing, options.PadToMultipleOf);
+        new ExampleEvaluation(_validation!, batch, length, options.Packing, options.PadToMultipleOf ?? 32);
 
     private static IEnumerable<string> TextsOf(TrainingExample example) => example switch
     {

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Ingot.Data;
 using Ingot.Tokenizers;
 
@@ -154,8 +155,17 @@ public sealed record SourceLoss(string Name, double Loss, long Targets);
 /// <summary>Text written by the model while it trains.</summary>
 /// <param name="Step">Step after which it was written.</param>
 /// <param name="Prompt">What it was given; may be empty.</param>
-/// <param name="Text">What it wrote after the prompt.</param>
-public sealed record SampleReport(long Step, string Prompt, string Text);
+/// <param name="Text">What it wrote.</param>
+public sealed record SampleReport(long Step, string Prompt, string Text)
+{
+    /// <summary>Whether the text is what the prompt became, its translation for one, rather than what follows it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsAnswer { get; init; }
+
+    /// <summary>Both in one text.</summary>
+    [JsonIgnore]
+    public string Shown => IsAnswer ? $"{Prompt} → {Text}" : Prompt + Text;
+}
 
 /// <summary>A checkpoint that is complete on disk.</summary>
 /// <param name="Step">Step whose state it holds.</param>

@@ -67,7 +67,7 @@ internal sealed class LabelledPart(TrainingSource source, ModelTask task, Traini
             read++;
             var (tokens, types, targets, isTooLong) = LabelledEncoder.Encode(_tokenizer!, example, IdOf, most);
             tooLong += isTooLong ? 1 : 0;
-            if (isTooLong && !options.Truncation)
+            if (isTooLong && options.Truncation == false)
                 continue;
             if (targets.Any(target => target != Batch.Ignore))
                 all.Add(new TokenizedExample(tokens, targets, types));
@@ -78,7 +78,7 @@ internal sealed class LabelledPart(TrainingSource source, ModelTask task, Traini
         if (tooLong > 0)
         {
             observer.OnWarning($"{Name}: {tooLong:N0} of {read:N0} examples have more than {most} tokens and were "
-                + (options.Truncation ? "cut (maxLength)" : "left out (maxLength; truncation cuts them)"));
+                + (options.Truncation != false ? "cut (maxLength)" : "left out (maxLength; truncation cuts them)"));
         }
 
         if (empty > 0)
@@ -91,11 +91,11 @@ internal sealed class LabelledPart(TrainingSource source, ModelTask task, Traini
 
     /// <inheritdoc/>
     public override ISeekableBatchSource TrainingBatches(int batch, int length) =>
-        new ExampleBatches(_train!, batch, length, (ulong)options.Seed, packed: false, options.PadToMultipleOf);
+        new ExampleBatches(_train!, batch, length, (ulong)options.Seed, packed: false, options.PadToMultipleOf ?? 32);
 
     /// <inheritdoc/>
     public override IEvaluationSource ValidationBatches(int batch, int length) =>
-        new ExampleEvaluation(_validation!, batch, length, packed: false, options.PadToMultipleOf);
+        new ExampleEvaluation(_validation!, batch, length, packed: false, options.PadToMultipleOf ?? 32);
 
     private IEnumerable<LabelledExample> Read(CancellationToken ct) => LabelledFiles.Read(Name, task == ModelTask.TokenClassification, ct);
 

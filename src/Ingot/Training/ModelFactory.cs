@@ -4,6 +4,7 @@ using Ingot.Models;
 using Ingot.Models.Bert;
 using Ingot.Models.Gpt2;
 using Ingot.Models.Llama;
+using Ingot.Models.Transformer;
 
 namespace Ingot.Training;
 
@@ -40,12 +41,15 @@ public static class ModelFactory
             (Gpt2Config c, _) => Apply(c, options, vocabularySize, endOfText),
             (LlamaConfig c, _) => Apply(c, options, vocabularySize, endOfText),
             (BertConfig c, _) => Apply(c, options, vocabularySize, endOfText, padding, labels),
+            (TransformerConfig c, _) => Apply(c, options, vocabularySize, endOfText, padding),
             (_, "GPT2") => Apply(new Gpt2Config(), options, vocabularySize, endOfText),
             (_, "LLAMA") => Apply(Family(LlamaFlavor.Llama, options), options, vocabularySize, endOfText),
             (_, "QWEN2") => Apply(Family(LlamaFlavor.Qwen2, options), options, vocabularySize, endOfText),
             (_, "QWEN3") => Apply(Family(LlamaFlavor.Qwen3, options), options, vocabularySize, endOfText),
             (_, "BERT") => Apply(Family(new BertConfig(), options), options, vocabularySize, endOfText, padding, labels),
             (_, "ROBERTA") => Apply(Family(Presets.Roberta, options), options, vocabularySize, endOfText, padding, labels),
+            (_, "MARIAN") => Apply(Family(new MarianConfig { ScaleEmbedding = true }, options), options, vocabularySize, endOfText, padding),
+            (_, "M2M_100") => Apply(Family(new M2M100Config(), options), options, vocabularySize, endOfText, padding),
             _ => throw new ArgumentException(
                 $"model '{options.Model}' is not known; known are the families {string.Join(", ", TrainingOptions.ModelFamilies)}, "
                 + $"the presets {string.Join(", ", Presets.Names)}, and folders of models"),
@@ -146,6 +150,50 @@ public static class ModelFactory
         var positions = o.MaxPositionEmbeddings ?? o.SequenceLength;
         var task = o.Task ?? ModelTask.MaskedLm;
         return (BertConfig)(c with { PositionRows = positions + c.FirstPosition ?? c.PositionRows }).ForTask(task, labels);
+    }
+
+    /// <summary>A family without a preset: its inner widths are four times the width.</summary>
+    private static TransformerConfig Family(TransformerConfig c, TrainingOptions o)
+    {
+        var inner = checked(4 * (o.HiddenSize ?? c.ModelWidth));
+        return c with { EncoderInner = inner, DecoderInner = inner };
+    }
+
+    private static TransformerConfig Apply(TransformerConfig c, TrainingOptions o, int vocabularySize, int? endOfText, int? padding)
+    {
+        foreach (var (set, key) in new[]
+                 {
+                     (o.NumKeyValueHeads is { } kv && kv != (o.NumAttentionHeads ?? c.DecoderHeads), "numKeyValueHeads"),
+                     (o.HeadDim is not null, "headDim"),
+                     (o.TieWordEmbeddings == false, "tieWordEmbeddings = false"),
+                     (o.AttentionBias == false, "attentionBias = false"),
+                 })
+        {
+            if (set)
+                throw new ArgumentException($"a {c.ModelType} has no setting {key}: leave it out");
+        }
+
+        var width = o.HiddenSize ?? c.ModelWidth;
+        return c with
+        {
+            VocabSize = vocabularySize,
+            EndOfText = endOfText is { } id ? [id] : [],
+            Padding = padding ?? endOfText,
+            // Marian's texts begin with the padding, M2M-100's with the token that ends texts.
+            DecoderStart = (c is MarianConfig ? padding ?? endOfText : endOfText) ?? 0,
+            ModelWidth = width,
+            EncoderLayers = o.NumHiddenLayers ?? c.EncoderLayers,
+            DecoderLayers = o.NumHiddenLayers ?? c.DecoderLayers,
+            EncoderHeads = o.NumAttentionHeads ?? c.EncoderHeads,
+            DecoderHeads = o.NumAttentionHeads ?? c.DecoderHeads,
+            EncoderInner = o.IntermediateSize ?? c.EncoderInner,
+            DecoderInner = o.IntermediateSize ?? c.DecoderInner,
+            ActivationFunction = o.HiddenAct ?? c.ActivationFunction,
+            Positions = o.MaxPositionEmbeddings ?? c.Positions,
+            // So that embeddings, which are scaled with √d_model, and logits begin at 1.
+            InitStd = 1 / Math.Sqrt(width),
+            Dropout = o.Dropout,
+        };
     }
 
     /// <summary>A family without a preset: its inner width is 8/3 of the width, rounded up to a multiple of 256, as Llama's is.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using System.Text.Json;
+using Ingot.Pairs;
 using Microsoft.Extensions.Configuration;
 
 namespace Ingot.Training;
@@ -145,7 +146,7 @@ public sealed class OptionKey
             case string text:
                 writer.WriteStringValue(text);
                 break;
-            case TrainingSources { Count: 1 } data when data[0].Weight is null:
+            case TrainingSources { Count: 1 } data when data[0] is { Weight: null, Fields: null }:
                 writer.WriteStringValue(data[0].Path);
                 break;
             case TrainingSources data:
@@ -157,6 +158,14 @@ public sealed class OptionKey
                     if (source.Weight is { } weight)
                     {
                         writer.WriteNumber("weight", weight);
+                    }
+
+                    foreach ((string name, string? field) in FieldsOf(source.Fields ?? new PairFields()))
+                    {
+                        if (field is not null)
+                        {
+                            writer.WriteString(name, field);
+                        }
                     }
 
                     writer.WriteEndObject();
@@ -186,6 +195,16 @@ public sealed class OptionKey
                 throw new InvalidOperationException($"{Name} has the type {_type}, which recipes cannot hold.");
         }
     }
+
+    // Keys of an entry of data, of which the fields of pairs are also options for all entries.
+    private static readonly string[] SourceKeys = ["path", "weight", .. FieldsOf(new PairFields()).Select(field => field.Name)];
+
+    private static IEnumerable<(string Name, string? Field)> FieldsOf(PairFields pairs) =>
+    [
+        ("sourceField", pairs.Source), ("targetField", pairs.Target),
+        ("sourceLanguage", pairs.SourceLanguage), ("targetLanguage", pairs.TargetLanguage),
+        ("sourceLanguageField", pairs.SourceLanguageField), ("targetLanguageField", pairs.TargetLanguageField),
+    ];
 
     private static string EnumName(Enum value) => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 
@@ -251,13 +270,25 @@ public sealed class OptionKey
             string? path = child["path"];
             double number = 0;
             if (path is null
-                || fields.FirstOrDefault(field => field.Key.ToLowerInvariant() is not ("path" or "weight")) is not null
+                || fields.Any(field => !SourceKeys.Contains(field.Key, StringComparer.OrdinalIgnoreCase))
                 || (child["weight"] is { } weight && !double.TryParse(weight, NumberStyles.Float, CultureInfo.InvariantCulture, out number)))
             {
                 return $"holds an entry that is no text and no {{\"path\": \"…\", \"weight\": 0.5}}, but must be {Accepts}";
             }
 
-            sources.Add(new TrainingSource(path, child["weight"] is null ? null : number));
+            var pairs = new PairFields
+            {
+                Source = child["sourceField"],
+                Target = child["targetField"],
+                SourceLanguage = child["sourceLanguage"],
+                TargetLanguage = child["targetLanguage"],
+                SourceLanguageField = child["sourceLanguageField"],
+                TargetLanguageField = child["targetLanguageField"],
+            };
+            sources.Add(new TrainingSource(path, child["weight"] is null ? null : number)
+            {
+                Fields = pairs == new PairFields() ? null : pairs,
+            });
         }
 
         _property.SetValue(options, TrainingSources.Create([.. sources]));

@@ -44,7 +44,8 @@ internal sealed class StartingPoint : IDisposable
 
         if (!BaseModel.IsFolder(options.Model))
         {
-            var created = ModelFactory.Create(options, tokenizer.VocabularySize, tokenizer.EndOfTextId, tokenizer.PadId, labels);
+            var created = ModelFactory.Create(options, tokenizer.VocabularySize, tokenizer.EndOfTextId ?? tokenizer.EosId,
+                tokenizer.PadId, labels);
             return new StartingPoint(created, tensors: null);
         }
 

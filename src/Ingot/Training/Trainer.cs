@@ -7,6 +7,7 @@ using Ingot.Generation;
 using Ingot.Graphs;
 using Ingot.Models;
 using Ingot.Reports;
+using Ingot.Tokenizers;
 
 namespace Ingot.Training;
 
@@ -59,6 +60,7 @@ public sealed class Trainer : IDisposable
     private readonly TrainingData _data;
     private readonly ModelConfig _model;
     private readonly string? _baseFolder; // That an adapter was made for.
+    private readonly string _generationConfig;
     private readonly ParameterStore _parameters;
     private readonly TrainingStep _step;
     private readonly PreferenceStep? _preferences; // Where pairs of answers are learnt; _step is its second part.
@@ -105,24 +107,38 @@ public sealed class Trainer : IDisposable
             // Model → rows → plan → parameters → programs.
             using var start = StartingPoint.Find(options, from?.Path, _data.Tokenizer, _data.Task, _data.Labels, observer);
             _model = start.Model;
-            var length = options.SequenceLength ?? options.MaxLength ?? _model.MaxPositions;
-            if (length > _model.MaxPositions)
+            var (length, sourceLength) = TrainingPlan.LengthsOf(options, _model);
+            if (Math.Max(length, sourceLength) > _model.MaxPositions)
             {
-                throw new ArgumentException(
-                    $"sequenceLength {length} is longer than the model's {_model.MaxPositions} positions (maxPositionEmbeddings)");
+                var name = sourceLength == 0 ? "sequenceLength" : length > sourceLength ? "maxTargetLength" : "maxSourceLength";
+                throw new ArgumentException($"{name} {Math.Max(length, sourceLength)} is longer than the model's {_model.MaxPositions} positions "
+                    + "(maxPositionEmbeddings)");
             }
 
-            _data.Prepare(length, observer, ct);
+            _data.Prepare(_model, length, observer, ct);
+            (length, sourceLength) = (_data.Length, _data.SourceLength);
             // Fewer examples than a batch has rows: no empty ones need be computed.
             var accumulation = options.GradientAccumulationSteps;
             var rows = TrainingPlan.RowsOf(options.Objective);
             var batch = Math.Min(options.PerDeviceTrainBatchSize, (int)Math.Ceiling((double)_data.RowsPerEpoch / rows / accumulation));
-            var plan = TrainingPlan.Make(_model, options with { PerDeviceTrainBatchSize = batch, SequenceLength = length });
+            var plan = TrainingPlan.Make(_model, options with
+            {
+                PerDeviceTrainBatchSize = batch,
+                SequenceLength = length,
+                MaxTargetLength = sourceLength > 0 ? length : null,
+                MaxSourceLength = sourceLength > 0 ? sourceLength : null,
+            });
             // Before batches are allocated and read ahead, which are as large as is asked for.
             TrainingPlan.RequireMemory(plan, _device);
             batch *= rows;
             _data.Start(batch * accumulation, rows > 1 ? batch : EvaluationBatch, _state.Data);
-            var stepOptions = TrainingPlan.StepOptions(options, _model) with { Batch = batch, Length = length, HasSegments = _data.HasSegments };
+            var stepOptions = TrainingPlan.StepOptions(options, _model) with
+            {
+                Batch = batch,
+                Length = length,
+                SourceLength = sourceLength,
+                HasSegments = _data.HasSegments,
+            };
             _parameters = new ParameterStore(_device, ParameterSelection.Layout(_model, options), stepOptions.ComputeType, training: true);
             // A checkpoint holds all weights, or an adapter beside which the base's are needed.
             if (from is null || _model is AdaptedModel)
@@ -130,6 +146,7 @@ public sealed class Trainer : IDisposable
             if (from is not null)
                 LoadState(from.Path);
             _baseFolder = start.Folder;
+            _generationConfig = GenerationConfigText(from?.Path ?? start.Folder);
             if (options.Objective == TrainingObjective.Dpo)
             {
                 _preferences = new PreferenceStep(_model, _parameters, ((AdaptedModel)_model).Base, _parameters, stepOptions,
@@ -141,7 +158,7 @@ public sealed class Trainer : IDisposable
             if (_data.ValidationParts.Count > 0 && _preferences is null)
             {
                 _evaluator = new Evaluator(_model, _parameters, EvaluationBatch, length, _data.ValidationHasSegments, options.Kernels,
-                    predicts: _model.Task != ModelTask.CausalLm);
+                    sourceLength, predicts: !_model.Task.Writes());
             }
 
             _batch = _data.NewBatch();
@@ -465,19 +482,23 @@ public sealed class Trainer : IDisposable
         if (_options.SamplePrompts.Count == 0)
             return;
         using var decoder = new Decoder(_model, _parameters);
+        // What a text becomes is not drawn: its likeliest translation says how far the model is.
+        var isAnswer = _model is EncoderDecoderConfig;
         foreach (var prompt in _options.SamplePrompts)
         {
             var text = TextGenerator.Write(decoder, _data.Tokenizer, prompt, new GenerationOptions
             {
                 MaxNewTokens = _options.SampleMaxNewTokens,
-                Temperature = _options.SampleTemperature,
+                Temperature = isAnswer ? 0 : _options.SampleTemperature,
                 TopK = _options.SampleTopK,
                 Seed = _options.Seed,
                 TruncatePrompt = true,
+                SourceLanguage = _options.SourceLanguage,
+                TargetLanguage = _options.TargetLanguage,
             });
-            var sample = new SampleReport(_state.Step, prompt, string.Concat(text));
+            var sample = new SampleReport(_state.Step, prompt, string.Concat(text)) { IsAnswer = isAnswer };
             _samples.Append(sample);
-            _board.AddText("samples", sample.Prompt + sample.Text, _state.Step);
+            _board.AddText("samples", sample.Shown, _state.Step);
             _observer.OnSample(sample);
         }
     }
@@ -503,12 +524,21 @@ public sealed class Trainer : IDisposable
         }
 
         snapshot.AddSafetensors("optimizer.safetensors", [.. ModelFiles.Moments(_parameters)]);
-        snapshot.AddText("generation_config.json", GenerationConfig.Text(_data.Tokenizer.EndOfTextId));
+        snapshot.AddText(GenerationConfig.FileName, _generationConfig);
         foreach (var (name, bytes) in _data.TokenizerFiles)
             snapshot.Add(CheckpointFile.Bytes(name, bytes));
         snapshot.AddText(TrainerState.FileName, _state.ToJson());
         _savedAt = _state.Step;
         _writer.BeginSave(snapshot, _evaluatedAt == _state.Step ? _state.EvalLoss : null);
+    }
+
+    /// <summary>How text shall be written with the model: as the folder says that it is from, or this library's defaults.</summary>
+    private string GenerationConfigText(string? folder)
+    {
+        if (_model is not EncoderDecoderConfig model)
+            return GenerationConfig.Text(_data.Tokenizer.EndOfTextId);
+        var language = _options.TargetLanguage is { } code && model.HasLanguages ? LanguageTokens.Id(_data.Tokenizer, code) : (int?)null;
+        return GenerationConfig.Of(model, folder is null ? null : GenerationConfig.Load(folder), language).ToText();
     }
 
     private void Saved(Checkpoint checkpoint)
@@ -619,7 +649,9 @@ public sealed class Trainer : IDisposable
         _ => $"{_state.Step:N0} steps done",
     };
 
-    private static string Describe(ModelConfig model) => $"{model.ModelType}{(model.Task == ModelTask.CausalLm ? "" : $" for {model.Task.Name()}")}, {model.Layers} layers, width {model.Width}"
+    private static string Describe(ModelConfig model) =>
+        $"{model.ModelType}{(model.Task == ModelTask.CausalLm ? "" : $" for {model.Task.Name()}")}, "
+        + (model is EncoderDecoderConfig both ? $"{both.EncoderBlocks} + " : "") + $"{model.Layers} layers, width {model.Width}"
         + (model is AdaptedModel { Lora: var lora } ? $", {(lora.UseDora ? "DoRA" : "LoRA")} of rank {lora.Rank}" : "");
 
     /// <summary>A batch that a step has begun with.</summary>

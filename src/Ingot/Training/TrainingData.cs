@@ -36,8 +36,11 @@ internal sealed class TrainingData : IDisposable
     /// <summary>The files of the tokenizer and of the chat template, for checkpoints.</summary>
     public IReadOnlyList<(string Name, byte[] Content)> TokenizerFiles { get; }
 
-    /// <summary>Tokens of a row.</summary>
+    /// <summary>Tokens of a row, at most.</summary>
     public int Length { get; private set; }
+
+    /// <summary>Tokens of a row's source, at most; 0 if rows have none.</summary>
+    public int SourceLength { get; private set; }
 
     /// <summary>Rows of an epoch, once it is prepared; more than any batch where they are not counted.</summary>
     public int RowsPerEpoch => _parts.Count == 1 ? _parts[0].RowsPerEpoch : int.MaxValue;
@@ -73,12 +76,12 @@ internal sealed class TrainingData : IDisposable
     /// <param name="ct">Stops the work.</param>
     public static TrainingData Open(TrainingOptions options, string? checkpoint, ITrainingObserver observer, CancellationToken ct)
     {
+        var (task, labels) = TrainingTask.Find(options, checkpoint);
         // A folder of prepared data may have its own part to validate on.
-        var prepared = options.EvalData is null
+        var prepared = options.EvalData is null && task != ModelTask.Seq2seqLm
             ? (options.Data ?? []).Select(source => TextSource.OpenValidation(source.Path)).FirstOrDefault(text => text is not null)
             : null;
         var fraction = options.EvalData is null && prepared is null ? options.ValidationFraction : 0;
-        var (task, labels) = TrainingTask.Find(options, checkpoint);
         var parts = new List<DataPart>();
         DataPart? evalPart = null;
         try
@@ -124,14 +127,24 @@ internal sealed class TrainingData : IDisposable
         }
     }
 
-    /// <summary>Lays the data out in rows of some length.</summary>
+    /// <summary>Lays the data out for a model, in rows of some length. Pairs of texts have rows as long as the longest of them.</summary>
     /// <exception cref="InvalidDataException">Some of it is too short; the message names it and the way out.</exception>
-    public void Prepare(int length, ITrainingObserver observer, CancellationToken ct)
+    public void Prepare(ModelConfig model, int length, ITrainingObserver observer, CancellationToken ct)
     {
         Length = length;
-        foreach (var part in _parts)
+        DataPart[] all = [.. _parts, .. new[] { _evalPart }.OfType<DataPart>()];
+        foreach (var part in all)
+        {
+            part.Fit(model);
             part.Prepare(length, observer, ct);
-        _evalPart?.Prepare(length, observer, ct);
+        }
+
+        PairPart[] pairs = [.. all.OfType<PairPart>()];
+        if (pairs.Length == 0)
+            return;
+        (Length, SourceLength) = (pairs.Max(part => part.Longest.Target), pairs.Max(part => part.Longest.Source));
+        foreach (var part in pairs)
+            part.SetSourceLength(SourceLength);
     }
 
     /// <summary>Begins to read training batches of so many rows, from a position if one is given.</summary>
@@ -207,13 +220,20 @@ internal sealed class TrainingData : IDisposable
             ?? (BaseModel.IsFolder(options.Model) ? ModelFolder.Find(options.Model, observer.OnWarning) : "bpe");
         switch (choice)
         {
-            case "bpe":
-                var encoder = TrainingTask.EncoderFamily(options.Model);
-                var kind = $"bpe {vocabulary}{(task == ModelTask.CausalLm ? "" : " " + encoder)}";
+            case "bpe" or "unigram":
                 var utf8 = parts.SelectMany(part => part.ReadUtf8(ct));
-                var tokenizer = DataCache.Tokenizer(Hash(kind, all), () => task == ModelTask.CausalLm
-                    ? BpeTrainer.Train(utf8, vocabulary, cancellationToken: ct)
-                    : EncoderTokenizer.Train(utf8, vocabulary, encoder == "roberta", ct));
+                var encoder = TrainingTask.EncoderFamily(options.Model);
+                string[] languages = task == ModelTask.Seq2seqLm && PairTokenizer.HasLanguages(options.Model)
+                    ? [.. all.OfType<PairPart>().SelectMany(part => part.ReadLanguages(ct)).Distinct().Order(StringComparer.Ordinal)]
+                    : [];
+                var (kind, train) = task switch
+                {
+                    ModelTask.CausalLm => ("", () => BpeTrainer.Train(utf8, vocabulary, cancellationToken: ct)),
+                    ModelTask.Seq2seqLm => (" pairs " + string.Join(' ', languages),
+                        () => PairTokenizer.Train(choice, utf8, vocabulary, languages, ct)),
+                    _ => (" " + encoder, (Func<Tokenizer>)(() => EncoderTokenizer.Train(utf8, vocabulary, encoder == "roberta", ct))),
+                };
+                var tokenizer = DataCache.Tokenizer(Hash($"{choice} {vocabulary}{kind}", all), train);
                 if (tokenizer.VocabularySize < vocabulary)
                     observer.OnWarning($"the text gives a vocabulary of only {tokenizer.VocabularySize} tokens, not {vocabulary}");
                 return tokenizer;

@@ -31,7 +31,7 @@ public sealed partial record TrainingOptions
     private const long MostLayers = 2_000, MostPerLayer = 1 << 22, MostTokensOfAStep = 1 << 28;
 
     /// <summary>Model families that <see cref="Model"/> may name instead of a preset.</summary>
-    public static IReadOnlyList<string> ModelFamilies { get; } = ["gpt2", "llama", "qwen2", "qwen3", "bert", "roberta"];
+    public static IReadOnlyList<string> ModelFamilies { get; } = ["gpt2", "llama", "qwen2", "qwen3", "bert", "roberta", "marian", "m2m_100"];
 
     /// <summary>Activations that <see cref="HiddenAct"/> may name.</summary>
     public static IReadOnlyList<string> HiddenActs { get; } = ["gelu", "gelu_new", "relu", "silu"];
@@ -86,7 +86,8 @@ public sealed partial record TrainingOptions
             problems.Given("numHiddenLayers", NumHiddenLayers, Model);
             problems.Given("hiddenSize", HiddenSize, Model);
             problems.Given("numAttentionHeads", NumAttentionHeads, Model);
-            if (MaxPositionEmbeddings is null && SequenceLength is null)
+            // Positions of encoder-decoders are computed, not learnt: there may be more of them than texts have tokens.
+            if (MaxPositionEmbeddings is null && SequenceLength is null && Model is not ("marian" or "m2m_100"))
             {
                 problems.Add("sequenceLength", $"is not set, and the family {Model} has no length of its own: set it, or name a preset");
             }
@@ -122,8 +123,8 @@ public sealed partial record TrainingOptions
     {
         if (Task is { } task && (!Enum.IsDefined(task) || task == ModelTask.FeatureExtraction))
         {
-            problems.Add("task", "is feature_extraction, for which nothing is learnt: take masked_lm, sequence_classification or "
-                + "token_classification");
+            problems.Add("task", "is feature_extraction, for which nothing is learnt: take masked_lm, sequence_classification, "
+                + "token_classification or seq2seq_lm");
         }
 
         if (MlmProbability is not (> 0 and <= 1))
@@ -131,12 +132,31 @@ public sealed partial record TrainingOptions
             problems.Add("mlmProbability", $"is {MlmProbability}, but must be above 0 to 1");
         }
 
-        if (Task is null or ModelTask.CausalLm)
+        if (Task is null)
         {
             return;
         }
 
         string name = Task.Value.Name();
+        if (Task != ModelTask.Seq2seqLm)
+        {
+            foreach (var (key, _) in OfPairs.Where(option => option.IsSet(this)))
+            {
+                problems.Add(key, $"belongs to task {ModelTask.Seq2seqLm.Name()}, and this is {name}: leave it out");
+            }
+        }
+
+        if (Tokenizer == "unigram" && Task != ModelTask.Seq2seqLm)
+        {
+            problems.Add("tokenizer", $"is unigram, which is not trained for task {name} in a run: `ingot tokenizer train --type unigram` makes a "
+                + "folder, which tokenizer may name");
+        }
+
+        if (Task == ModelTask.CausalLm)
+        {
+            return;
+        }
+
         if (Objective == TrainingObjective.Dpo)
         {
             problems.Add("objective", $"is dpo, which does not go with task {name}");
@@ -147,7 +167,7 @@ public sealed partial record TrainingOptions
             problems.Add("loraRank", $"is {LoraRank}, but adapters are not trained for task {name}: leave it out");
         }
 
-        if (SamplePrompts.Count > 0)
+        if (SamplePrompts.Count > 0 && !Task.Value.Writes())
         {
             problems.Add("samplePrompts", $"do not go with task {name}: such a model does not write text");
         }
@@ -162,13 +182,38 @@ public sealed partial record TrainingOptions
             problems.Add("documentMask", $"does not go with task {name}: a window of running text is one sequence");
         }
 
-        if (Tokenizer == "char" || DataFormat == DataFormat.Chat || (Task == ModelTask.MaskedLm && DataFormat == DataFormat.Examples))
+        if (Tokenizer == "char")
         {
-            problems.Add(Tokenizer == "char" ? "tokenizer" : "dataFormat", Tokenizer == "char"
-                ? $"is char, which has no special tokens for task {name}: take bpe or a folder"
-                : $"does not go with task {name}, which reads {(Task == ModelTask.MaskedLm ? "running text" : "labelled examples")}: leave it out");
+            problems.Add("tokenizer", $"is char, which has no special tokens for task {name}: take bpe or a folder");
+        }
+
+        string read = Task switch
+        {
+            ModelTask.MaskedLm => "running text",
+            ModelTask.Seq2seqLm => "pairs of texts",
+            _ => "labelled examples",
+        };
+        bool isOther = Task switch
+        {
+            ModelTask.MaskedLm => DataFormat is DataFormat.Chat or DataFormat.Examples,
+            ModelTask.Seq2seqLm => DataFormat != DataFormat.Auto,
+            _ => DataFormat == DataFormat.Chat,
+        };
+        if (isOther)
+        {
+            problems.Add("dataFormat", $"does not go with task {name}, which reads {read}: leave it out");
         }
     }
+
+    // Options of pairs of texts.
+    private static readonly (string Key, Func<TrainingOptions, bool> IsSet)[] OfPairs =
+    [
+        ("sourceField", o => o.SourceField is not null), ("targetField", o => o.TargetField is not null),
+        ("sourceLanguage", o => o.SourceLanguage is not null), ("targetLanguage", o => o.TargetLanguage is not null),
+        ("sourceLanguageField", o => o.SourceLanguageField is not null), ("targetLanguageField", o => o.TargetLanguageField is not null),
+        ("maxSourceLength", o => o.MaxSourceLength is not null), ("maxTargetLength", o => o.MaxTargetLength is not null),
+        ("data", o => o.Data?.Any(source => source.Fields is not null) == true),
+    ];
 
     private void CheckBatches(Problems problems)
     {
@@ -190,7 +235,8 @@ public sealed partial record TrainingOptions
         try
         {
             var model = ModelFactory.Create(this, VocabSize ?? 257, endOfText: null);
-            long length = SequenceLength ?? MaxLength ?? model.MaxPositions;
+            var (most, mostSource) = TrainingPlan.LengthsOf(this, model);
+            long length = Math.Max(most, mostSource);
             if ((Int128)length * PerDeviceTrainBatchSize * GradientAccumulationSteps > MostTokensOfAStep)
             {
                 problems.Add("perDeviceTrainBatchSize", $"is {PerDeviceTrainBatchSize}, which with sequences of {length} tokens and "
@@ -244,7 +290,7 @@ public sealed partial record TrainingOptions
         problems.ShareBelowOne("validationFraction", ValidationFraction);
         if (Tokenizer is not null)
         {
-            problems.NotBlank("tokenizer", Tokenizer, "take bpe, char, or a folder with tokenizer files, or leave it out");
+            problems.NotBlank("tokenizer", Tokenizer, "take bpe, unigram, char, or a folder with tokenizer files, or leave it out");
         }
 
         problems.AtLeast("vocabSize", VocabSize, 257);
@@ -258,6 +304,18 @@ public sealed partial record TrainingOptions
         problems.Known("dataFormat", DataFormat);
         problems.Known("learnedAnswers", LearnedAnswers);
         problems.Between("maxLength", MaxLength, 2, MostTokensOfAStep);
+        problems.Between("maxSourceLength", MaxSourceLength, 2, MostTokensOfAStep);
+        problems.Between("maxTargetLength", MaxTargetLength, 2, MostTokensOfAStep);
+        foreach (var (language, field, name) in new[]
+                 {
+                     (SourceLanguage, SourceLanguageField, "source"), (TargetLanguage, TargetLanguageField, "target"),
+                 })
+        {
+            if (language is not null && field is not null)
+            {
+                problems.Add($"{name}LanguageField", $"does not go with {name}Language, the language of all records: leave one of them out");
+            }
+        }
         if (MaxLength > SequenceLength)
         {
             problems.Add("maxLength", $"is {MaxLength}, longer than a row (sequenceLength {SequenceLength}): shorten it, or lengthen the rows");

@@ -2,6 +2,7 @@ using Ingot.Adapters;
 using Ingot.Chat;
 using Ingot.Data;
 using Ingot.Models;
+using Ingot.Pairs;
 
 namespace Ingot.Training;
 
@@ -15,14 +16,14 @@ public sealed partial record TrainingOptions
     // ---- Model ----
 
     /// <summary>
-    /// A preset such as "gpt2-124m", a family ("gpt2", "llama", "qwen2", "qwen3", "bert", "roberta") whose sizes the options below give, or a folder to
-    /// fine-tune from: a model in Hugging Face's layout, or a run. The folder then decides sizes and weights.
+    /// A preset such as "gpt2-124m", a family ("gpt2", "llama", "qwen2", "qwen3", "bert", "roberta", "marian", "m2m_100") whose sizes the
+    /// options below give, or a folder to fine-tune from: a model in Hugging Face's layout, or a run. The folder then decides sizes and weights.
     /// </summary>
     public string Model { get; init; } = "gpt2-124m";
 
     /// <summary>
-    /// What the model's head is for: "causal_lm", "masked_lm", "sequence_classification" or "token_classification"; unset takes that of the
-    /// model's folder, or masked_lm for a new bert or roberta and causal_lm for others.
+    /// What the model's head is for: "causal_lm", "masked_lm", "sequence_classification", "token_classification" or "seq2seq_lm"; unset takes
+    /// that of the model's folder, or for a new bert or roberta masked_lm, for an encoder-decoder seq2seq_lm and for others causal_lm.
     /// </summary>
     public ModelTask? Task { get; init; }
 
@@ -62,8 +63,8 @@ public sealed partial record TrainingOptions
     // ---- Data ----
 
     /// <summary>
-    /// Training data: text, examples or conversations (see dataFormat), a file (also .gz) or a folder; several are mixed, by PATH:WEIGHT
-    /// or {"path": …, "weight": …}.
+    /// Training data: text, examples or conversations (see dataFormat), labelled examples, pairs of texts, a file (also .gz) or a folder;
+    /// several are mixed, by PATH:WEIGHT or {"path": …, "weight": …}, for pairs with sourceField, targetLanguage and so on of their own.
     /// </summary>
     public TrainingSources? Data { get; init; }
 
@@ -95,12 +96,13 @@ public sealed partial record TrainingOptions
     public double ValidationFraction { get; init; } = 0.1;
 
     /// <summary>
-    /// "bpe" trains a byte-level BPE on the data, for encoders with their special tokens; "char" takes its characters; otherwise a folder with tokenizer files. Unset takes that of
-    /// the model's folder, or bpe for a new model.
+    /// "bpe" trains a byte-level BPE on the data, with the special tokens that the model's family needs; "unigram" trains a Unigram, for pairs
+    /// of texts; "char" takes the characters; otherwise a folder with tokenizer files. Unset takes that of the model's folder, or bpe for a new
+    /// model.
     /// </summary>
     public string? Tokenizer { get; init; }
 
-    /// <summary>Tokens that the trained BPE has, the 256 bytes included; unset means 8192. Other tokenizers have their own number.</summary>
+    /// <summary>Tokens that the trained BPE or Unigram has, special tokens and the 256 bytes included; unset means 8192. Other tokenizers have their own number.</summary>
     public int? VocabSize { get; init; }
 
     /// <summary>Tokens of a row; unset takes maxLength, or the model's longest context.</summary>
@@ -111,18 +113,55 @@ public sealed partial record TrainingOptions
 
     /// <summary>
     /// Whether an example longer than maxLength is cut, a conversation behind an answer; otherwise a text goes on as a further example, and
-    /// others are left out.
+    /// others are left out. Unset cuts, but not pairs of texts.
     /// </summary>
-    public bool Truncation { get; init; } = true;
+    public bool? Truncation { get; init; }
 
     /// <summary>Whether rows hold as many whole examples as fit, which do not see each other; otherwise each is padded to its batch's longest.</summary>
     public bool Packing { get; init; } = true;
 
-    /// <summary>Without packing: rows are padded to a multiple of this.</summary>
-    public int PadToMultipleOf { get; init; } = 32;
+    /// <summary>Without packing: rows are padded to a multiple of this; unset means 32, or 8 for pairs of texts.</summary>
+    public int? PadToMultipleOf { get; init; }
 
     /// <summary>Whether documents of running text do not see each other; otherwise a row is one sequence across them.</summary>
     public bool DocumentMask { get; init; }
+
+    /// <summary>
+    /// Pairs of texts: field of the text that is read, or column of a table, by name or by number from 1; unset means "source" or 1.
+    /// </summary>
+    public string? SourceField { get; init; }
+
+    /// <summary>Pairs of texts: field or column of the text that is written; unset means "target" or 2.</summary>
+    public string? TargetField { get; init; }
+
+    /// <summary>Pairs of texts, where the model knows several languages: code of the sources' language, such as "en".</summary>
+    public string? SourceLanguage { get; init; }
+
+    /// <summary>The same of the targets' language.</summary>
+    public string? TargetLanguage { get; init; }
+
+    /// <summary>The same where records differ: field or column of the code of the source's language.</summary>
+    public string? SourceLanguageField { get; init; }
+
+    /// <summary>The same of the target's language.</summary>
+    public string? TargetLanguageField { get; init; }
+
+    /// <summary>These fields together; a source of data may have others.</summary>
+    internal PairFields PairFields => new()
+    {
+        Source = SourceField,
+        Target = TargetField,
+        SourceLanguage = SourceLanguage,
+        TargetLanguage = TargetLanguage,
+        SourceLanguageField = SourceLanguageField,
+        TargetLanguageField = TargetLanguageField,
+    };
+
+    /// <summary>Most tokens of a source; unset takes maxLength or sequenceLength, or the model's positions.</summary>
+    public int? MaxSourceLength { get; init; }
+
+    /// <summary>Most tokens of a target; unset takes maxLength or sequenceLength, or the model's positions.</summary>
+    public int? MaxTargetLength { get; init; }
 
     /// <summary>masked_lm: share of the tokens that are to be predicted, above 0 to 1.</summary>
     public double MlmProbability { get; init; } = 0.15;

@@ -102,7 +102,8 @@ public static class TrainingPlan
     internal static TrainingStepOptions StepOptions(TrainingOptions o, ModelConfig model) => new()
     {
         Batch = o.PerDeviceTrainBatchSize * RowsOf(o.Objective),
-        Length = o.SequenceLength ?? model.MaxPositions,
+        Length = LengthsOf(o, model).Length,
+        SourceLength = LengthsOf(o, model).Source,
         ComputeType = o.Precision == Precision.Bf16 ? DType.Bf16 : DType.F32,
         Tf32 = o.Tf32,
         HeadBytes = Head.ChunkBytesFor(DeviceChoice.KindOf(o.Device)),
@@ -116,6 +117,15 @@ public static class TrainingPlan
         Seed = o.Seed,
         Kernels = o.Kernels,
     };
+
+    /// <summary>Most tokens of a row and, of an encoder-decoder, of its source; 0 for other models.</summary>
+    internal static (int Length, int Source) LengthsOf(TrainingOptions o, ModelConfig model)
+    {
+        var length = o.SequenceLength ?? o.MaxLength ?? model.MaxPositions;
+        // Of pairs, maxLength is no part of a row.
+        var most = o.MaxLength ?? length;
+        return model is EncoderDecoderConfig ? (o.MaxTargetLength ?? most, o.MaxSourceLength ?? most) : (length, 0);
+    }
 
     /// <summary>Rows of a batch that one of <see cref="TrainingOptions.PerDeviceTrainBatchSize"/> takes: a pair has two.</summary>
     internal static int RowsOf(TrainingObjective objective) => objective == TrainingObjective.Dpo ? 2 : 1;

@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using Ingot.Pairs;
 
 namespace Ingot.Training;
 
@@ -9,6 +10,9 @@ namespace Ingot.Training;
 /// <param name="Weight">How often it is drawn, relative to the others; null for as often as it has rows.</param>
 public sealed record TrainingSource(string Path, double? Weight = null)
 {
+    /// <summary>Of pairs of texts: where they stand in records, and in which languages, over what the options say of all sources.</summary>
+    public PairFields? Fields { get; init; }
+
     /// <summary>Reads "PATH" or "PATH:WEIGHT". A path that exists as it stands is a path.</summary>
     public static TrainingSource Parse(string text)
     {

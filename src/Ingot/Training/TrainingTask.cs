@@ -39,5 +39,10 @@ internal static class TrainingTask
             ? "roberta" : "bert";
 
     private static ModelTask DefaultOf(string model) =>
-        Presets.Find(model) is BertConfig || model.ToUpperInvariant() is "BERT" or "ROBERTA" ? ModelTask.MaskedLm : ModelTask.CausalLm;
+        Presets.Find(model)?.Task ?? model.ToUpperInvariant() switch
+        {
+            "BERT" or "ROBERTA" => ModelTask.MaskedLm,
+            "MARIAN" or "M2M_100" => ModelTask.Seq2seqLm,
+            _ => ModelTask.CausalLm,
+        };
 }

@@ -15,6 +15,9 @@ public sealed record M2M100Config : TransformerConfig
     /// <inheritdoc/>
     public override string ModelType => "m2m_100";
 
+    /// <inheritdoc/>
+    public override bool HasLanguages => true;
+
     internal override bool PreNorm => true;
 
     // Positions are counted from behind the id of the padding, as fairseq does; its own row of the table is 1.

@@ -1,6 +1,6 @@
 using Ingot.Tokenizers;
 
-namespace Ingot.Data;
+namespace Ingot.Pairs;
 
 /// <summary>
 /// Writes texts the way an encoder-decoder reads and writes them: a source is its tokens and the token that ends texts, a target the same;

@@ -1,0 +1,229 @@
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using Ingot.Chat;
+using Ingot.Data;
+using Ingot.Models;
+using Ingot.Pairs;
+using Ingot.Tokenizers;
+
+namespace Ingot.Training;
+
+/// <summary>Pairs of texts, a source and a target: what encoder-decoders learn.</summary>
+/// <param name="source">The files.</param>
+/// <param name="options">Which fields they have, and how they are cut.</param>
+/// <param name="fraction">Share that is held back for validation; null if all of them are for validation.</param>
+internal sealed class PairPart(TrainingSource source, TrainingOptions options, double? fraction) : DataPart(source.Path, source.Weight)
+{
+    private readonly PairFields _fields = (source.Fields ?? new PairFields()).Or(options.PairFields);
+
+    private Tokenizer? _tokenizer;
+    private EncoderDecoderConfig? _model;
+    private List<SourceTarget> _train = [];
+    private List<SourceTarget> _validation = [];
+    private int _sourceLength;
+
+    /// <inheritdoc/>
+    public override bool HasVariableLength => true;
+
+    /// <inheritdoc/>
+    public override int RowsPerEpoch => _train.Count;
+
+    /// <inheritdoc/>
+    public override bool HasValidation => _validation.Count > 0;
+
+    /// <summary>Tokens of the longest source and of the longest target, once it is prepared.</summary>
+    public (int Source, int Target) Longest { get; private set; }
+
+    /// <inheritdoc/>
+    public override string Contents
+    {
+        get
+        {
+            var pairs = fraction is null ? _validation : _train;
+            var direction = _fields is { SourceLanguage: { } from, TargetLanguage: { } to } ? $" from {from} to {to}" : "";
+            return $"{pairs.Count:N0} pairs{direction}, {pairs.Sum(p => (long)p.Source.Length):N0} tokens to read and "
+                + $"{pairs.Sum(p => (long)p.Target.Length):N0} to write"
+                + (fraction is not null && _validation.Count > 0 ? $"; {_validation.Count:N0} pairs held back" : "");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override TokenizedExample Example
+    {
+        get
+        {
+            var (read, write) = (fraction is null ? _validation : _train)[0];
+            return new TokenizedExample([.. read, .. write], [.. read.Select(_ => false), .. write.Select(_ => true)]);
+        }
+    }
+
+    // Texts are short: a multiple of 32, as other rows have, would be padding for the most part.
+    private int PadToMultipleOf => options.PadToMultipleOf ?? 8;
+
+    private PairFiles Files => PairFiles.Open(Name, _fields);
+
+    /// <summary>Codes of the languages that its pairs are in.</summary>
+    public IEnumerable<string> ReadLanguages(CancellationToken ct)
+    {
+        if (_fields is { SourceLanguageField: null, TargetLanguageField: null })
+            return new[] { _fields.SourceLanguage, _fields.TargetLanguage }.OfType<string>();
+        return Files.Read(ct).SelectMany(pair => new[] { pair.SourceLanguage, pair.TargetLanguage }).OfType<string>().Distinct();
+    }
+
+    /// <inheritdoc/>
+    public override IEnumerable<ReadOnlyMemory<byte>> ReadUtf8(CancellationToken ct) =>
+        Files.Read(ct).SelectMany(pair => new[] { pair.Source, pair.Target })
+            .Select(text => new ReadOnlyMemory<byte>(Encoding.UTF8.GetBytes(text)));
+
+    /// <inheritdoc/>
+    public override void AppendTo(IncrementalHash hash)
+    {
+        foreach (var file in Files.Files.Select(file => new FileInfo(file)))
+            hash.AppendData(Encoding.UTF8.GetBytes($"{file.FullName}\0{file.Length}\0{file.LastWriteTimeUtc.Ticks}\n"));
+        hash.AppendData(Encoding.UTF8.GetBytes($"{_fields}\n"));
+    }
+
+    /// <inheritdoc/>
+    public override void Encode(Tokenizer tokenizer, ChatTemplate? template, CancellationToken ct)
+    {
+        PairTokenizer.Require(tokenizer);
+        _tokenizer = tokenizer;
+    }
+
+    /// <inheritdoc/>
+    public override void Fit(ModelConfig model) => _model = (EncoderDecoderConfig)model;
+
+    /// <inheritdoc/>
+    public override void Prepare(int length, ITrainingObserver observer, CancellationToken ct)
+    {
+        var (mostTarget, mostSource) = TrainingPlan.LengthsOf(options, _model!);
+        if (_model!.HasLanguages)
+            RequireLanguages();
+        else if (_fields is not { SourceLanguage: null, TargetLanguage: null, SourceLanguageField: null, TargetLanguageField: null })
+            throw new InvalidDataException($"{Name}: a {_model.ModelType} learns one direction and has no tokens of languages: leave sourceLanguage, "
+                + "targetLanguage and their fields out, or take an m2m_100");
+        var encoder = new PairEncoder(_tokenizer!, _model.EndOfText[0]);
+        var languages = new Dictionary<string, int>(StringComparer.Ordinal);
+        var files = Files;
+        var (read, tooLong) = (0L, 0L);
+        var all = new List<(TextPair Texts, SourceTarget? Tokens)>();
+        foreach (var pair in files.Read(ct))
+        {
+            read++;
+            var (from, to) = (EncodeOf(pair, pair.Source, pair.SourceLanguage), EncodeOf(pair, pair.Target, pair.TargetLanguage));
+            var isTooLong = from.Length > mostSource || to.Length > mostTarget;
+            tooLong += isTooLong ? 1 : 0;
+            // Those that are left out still have a say in which are held back, so that both directions of a file hold back the same ones.
+            all.Add((pair, isTooLong && options.Truncation != true ? null
+                : new SourceTarget(encoder.Truncate(from, mostSource), encoder.Truncate(to, mostTarget))));
+        }
+
+        if (files.Empty > 0)
+            observer.OnWarning($"{Name}: {files.Empty:N0} records without a source or a target were left out");
+        if (tooLong > 0)
+        {
+            observer.OnWarning($"{Name}: {tooLong:N0} of {read:N0} pairs have sources of more than {mostSource} tokens (maxSourceLength) or targets of "
+                + $"more than {mostTarget} (maxTargetLength) and were {(options.Truncation == true ? "cut" : "left out (truncation cuts them)")}");
+        }
+
+        var held = fraction is { } share ? HeldBack([.. all.Select(pair => pair.Texts)], share) : [.. all.Select(_ => true)];
+        _validation = [.. all.Where((_, i) => held[i]).Select(pair => pair.Tokens).OfType<SourceTarget>()];
+        _train = [.. all.Where((_, i) => !held[i]).Select(pair => pair.Tokens).OfType<SourceTarget>()];
+        if ((fraction is null ? _validation : _train) is [])
+        {
+            throw new InvalidDataException($"{Name}: none of {read:N0} pairs can be {(fraction is null ? "measured" : "learnt")}: "
+                + (read == 0 ? "there are none with a source and a target" : "all are too long: take a longer maxSourceLength and maxTargetLength"));
+        }
+
+        var kept = _train.Concat(_validation);
+        Longest = (ExampleRows.Pad(kept.Max(pair => pair.Source.Length), PadToMultipleOf, mostSource),
+            ExampleRows.Pad(kept.Max(pair => pair.Target.Length), PadToMultipleOf, mostTarget));
+        _sourceLength = Longest.Source;
+
+        int[] EncodeOf(TextPair pair, string text, string? language)
+        {
+            try
+            {
+                return encoder.Encode(text, language is null ? null : IdOf(language));
+            }
+            catch (Exception e) when (e is InvalidDataException or ArgumentException)
+            {
+                throw new InvalidDataException($"{pair.Place}: {e.Message}", e);
+            }
+        }
+
+        int IdOf(string language)
+        {
+            if (!languages.TryGetValue(language, out var id))
+                languages.Add(language, id = LanguageTokens.Id(_tokenizer!, language));
+            return id;
+        }
+    }
+
+    /// <summary>Makes its batches ones of sources of so many tokens at most: those of several parts go together.</summary>
+    public void SetSourceLength(int length) => _sourceLength = length;
+
+    /// <inheritdoc/>
+    public override ISeekableBatchSource TrainingBatches(int batch, int length) => new SourceTargetBatches(
+        Name, _train, batch, _sourceLength, length, _model!.DecoderStart, (ulong)options.Seed, PadToMultipleOf);
+
+    /// <inheritdoc/>
+    public override IEvaluationSource ValidationBatches(int batch, int length) => new SourceTargetEvaluation(
+        Name, _validation, batch, _sourceLength, length, _model!.DecoderStart, PadToMultipleOf);
+
+    private void RequireLanguages()
+    {
+        if ((_fields.SourceLanguage ?? _fields.SourceLanguageField) is null || (_fields.TargetLanguage ?? _fields.TargetLanguageField) is null)
+        {
+            throw new InvalidDataException($"{Name}: a {_model!.ModelType} must be told the languages of source and target: set sourceLanguage and "
+                + "targetLanguage or, where records differ, sourceLanguageField and targetLanguageField");
+        }
+    }
+
+    /// <summary>
+    /// Which pairs are held back: about so large a share, always the same ones. Pairs that have a text in common, on either side, stay
+    /// together, or else the model would be asked what it has learnt.
+    /// </summary>
+    private static bool[] HeldBack(TextPair[] pairs, double share)
+    {
+        // A forest of texts: those that pairs connect have the same root.
+        var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
+        var parents = new List<int>();
+        foreach (var pair in pairs)
+            parents[RootOf(NumberOf(pair.Source))] = RootOf(NumberOf(pair.Target));
+        var groups = pairs.Index().GroupBy(pair => RootOf(numbers[pair.Item.Source]), pair => pair.Index)
+            .Select(group => (Key: group.Min(i => Math.Min(HashOf(pairs[i].Source), HashOf(pairs[i].Target))), Pairs: group.ToList()))
+            .OrderBy(group => group.Key);
+
+        // In an order that looks random and does not depend on which side is the source; what is larger than what is left to hold back stays.
+        var (held, left) = (new bool[pairs.Length], (int)(pairs.Length * share));
+        foreach (var (_, group) in groups)
+        {
+            if (group.Count > left)
+                continue;
+            left -= group.Count;
+            foreach (var pair in group)
+                held[pair] = true;
+        }
+
+        return held;
+
+        int NumberOf(string text)
+        {
+            if (numbers.TryAdd(text, parents.Count))
+                parents.Add(parents.Count);
+            return numbers[text];
+        }
+
+        int RootOf(int number)
+        {
+            while (parents[number] != number)
+                number = parents[number] = parents[parents[number]];
+            return number;
+        }
+
+        static ulong HashOf(string text) => XxHash3.HashToUInt64(MemoryMarshal.AsBytes(text.AsSpan()));
+    }
+}
