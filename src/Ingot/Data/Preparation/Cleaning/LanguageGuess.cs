@@ -12,6 +12,9 @@ internal static class LanguageGuess
 
     private const int LettersLooked = 4000, WordsLooked = 2000;
     private const int MostLanguages = 32; // As many as bits of a word's entry.
+    private const double Smoothing = 0.1; // What a group of letters counts that a language's small words do not have,
+    private const int AssumedGroups = 5000; // of so many that there may be;
+    private const double ClearMargin = 3; // and by how much more the logarithm of the best language's probability must be.
     private const double LeastShare = 0.1; // Of the words that must be small words of the language,
     private const int LeastHits = 2; // and so many of them.
 
@@ -97,6 +100,12 @@ internal static class LanguageGuess
     // Bit i: a word of Languages[i].
     private static readonly Dictionary<ulong, uint> WordBits = MakeWordBits();
 
+    // The groups of three letters of each language's small words, with their numbers.
+    private static readonly Dictionary<string, int>[] GroupCounts = [.. LatinWords.Concat(CyrillicWords)
+        .Select(entry => LetterGroups(entry.Words).CountBy(group => group).ToDictionary())];
+
+    private static readonly int[] GroupTotals = [.. GroupCounts.Select(counts => counts.Values.Sum())];
+
     /// <summary>All codes that a guess may be.</summary>
     public static IEnumerable<string> All => Languages.Concat(["zh", "ja", "ko", "el", "he", "ar", "fa", "hi", "th", "hy", "ka", Unknown]);
 
@@ -108,15 +117,16 @@ internal static class LanguageGuess
     }
 
     /// <summary>
-    /// Guesses among some languages: a text in no script of theirs, or with as many small words of one as of another, is undetermined, and
-    /// so is one without any.
+    /// Guesses among some languages, also of short texts: if as many words are small words of one as of another, or none is, by the groups
+    /// of three letters that the small words of each have, if they speak clearly for one. Otherwise, and in no script of theirs, a text is
+    /// undetermined.
     /// </summary>
     public static string Of(WordList words, IReadOnlyCollection<string> among)
     {
         var script = ScriptOf(words.Text);
         if (script is not ("latin" or "cyrillic"))
             return among.Contains(script) ? script : Unknown;
-        Span<int> hits = stackalloc int[MostLanguages];
+        var hits = new int[MostLanguages];
         CountHits(words, hits);
         var (best, second) = (-1, -1);
         for (var i = 0; i < Languages.Length; i++)
@@ -129,7 +139,10 @@ internal static class LanguageGuess
                 second = i;
         }
 
-        return best >= 0 && hits[best] > (second >= 0 ? hits[second] : 0) ? Languages[best] : Unknown;
+        if (best < 0)
+            return Unknown;
+        return hits[best] > (second >= 0 ? hits[second] : 0) ? Languages[best]
+            : ByLetters(words.Text, [.. Enumerable.Range(0, Languages.Length).Where(i => among.Contains(Languages[i]) && hits[i] == hits[best])]);
     }
 
     // The script of most letters: a language's code, or latin or cyrillic.
@@ -194,6 +207,44 @@ internal static class LanguageGuess
         }
 
         return looked.Length;
+    }
+
+    // Naive Bayes over groups of three letters, a word's beginning and end counted as letters (Cavnar and Trenkle 1994 have such profiles).
+    private static string ByLetters(string text, int[] among)
+    {
+        if (among.Length == 1)
+            return Unknown; // Nothing that could speak against it.
+        var scores = new double[among.Length];
+        foreach (var group in LetterGroups(text).Take(LettersLooked))
+        {
+            for (var i = 0; i < among.Length; i++)
+            {
+                var (counts, total) = (GroupCounts[among[i]], GroupTotals[among[i]]);
+                scores[i] += Math.Log((counts.GetValueOrDefault(group) + Smoothing) / (total + (Smoothing * AssumedGroups)));
+            }
+        }
+
+        var best = Array.IndexOf(scores, scores.Max());
+        var clear = scores.Where((_, i) => i != best).All(score => scores[best] - score > ClearMargin);
+        return clear ? Languages[among[best]] : Unknown;
+    }
+
+    private static IEnumerable<string> LetterGroups(string text)
+    {
+        var start = 0;
+        for (var i = 0; i <= text.Length; i++)
+        {
+            if (i < text.Length && char.IsLetter(text[i]))
+                continue;
+            if (i > start)
+            {
+                var word = $" {text[start..i].ToLowerInvariant()} ";
+                for (var k = 0; k + 3 <= word.Length; k++)
+                    yield return word.Substring(k, 3);
+            }
+
+            start = i + 1;
+        }
     }
 
     private static Dictionary<ulong, uint> MakeWordBits()
