@@ -50,13 +50,13 @@ internal sealed class SourcePrompt
     }
 
     /// <summary>How many ids a text has, however many the encoder can read.</summary>
-    public int Count(string text) => _encoder.Encode(text, _language).Length;
+    public int Count(string text) => _encoder.EncodeSource(text, _language).Length;
 
     /// <summary>The ids that the encoder reads.</summary>
     /// <exception cref="ArgumentException">They are more than it can read, and not to be truncated.</exception>
     public int[] Encode(string text)
     {
-        var ids = _encoder.Encode(text, _language);
+        var ids = _encoder.EncodeSource(text, _language);
         if (ids.Length <= _context)
             return ids;
         return _truncate ? _encoder.Truncate(ids, _context) : throw new ArgumentException(

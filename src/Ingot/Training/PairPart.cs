@@ -112,7 +112,8 @@ internal sealed class PairPart(TrainingSource source, TrainingOptions options, d
         foreach (var pair in files.Read(ct))
         {
             read++;
-            var (from, to) = (EncodeOf(pair, pair.Source, pair.SourceLanguage), EncodeOf(pair, pair.Target, pair.TargetLanguage));
+            var from = EncodeOf(pair, encoder.EncodeSource, pair.Source, pair.SourceLanguage);
+            var to = EncodeOf(pair, encoder.EncodeTarget, pair.Target, pair.TargetLanguage);
             var isTooLong = from.Length > mostSource || to.Length > mostTarget;
             tooLong += isTooLong ? 1 : 0;
             // Those that are left out still have a say in which are held back, so that both directions of a file hold back the same ones.
@@ -142,11 +143,11 @@ internal sealed class PairPart(TrainingSource source, TrainingOptions options, d
             ExampleRows.Pad(kept.Max(pair => pair.Target.Length), PadToMultipleOf, mostTarget));
         _sourceLength = Longest.Source;
 
-        int[] EncodeOf(TextPair pair, string text, string? language)
+        int[] EncodeOf(TextPair pair, Func<string, int?, int[]> encode, string text, string? language)
         {
             try
             {
-                return encoder.Encode(text, language is null ? null : IdOf(language));
+                return encode(text, language is null ? null : IdOf(language));
             }
             catch (Exception e) when (e is InvalidDataException or ArgumentException)
             {

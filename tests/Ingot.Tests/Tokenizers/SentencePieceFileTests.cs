@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Ingot.Pairs;
 using Ingot.Tokenizers;
 using NUnit.Framework;
 
@@ -126,6 +127,8 @@ public class SentencePieceFileTests : FolderTests
         // "ab" is a piece of the target alone, "▁a" one of both, "z" one of neither; "ö" has an id and is no piece of the source.
         Assert.That(tokenizer.Tokenize(">>de<< ab a").Tokens, Is.EqualTo(new[] { ">>de<<", "▁a", "b", "▁a", "</s>" }));
         Assert.That(tokenizer.ForTargets.Tokenize("ab a").Tokens, Is.EqualTo(new[] { "▁ab", "▁a", "</s>" }));
+        Assert.That(new PairEncoder(tokenizer, end: 0).EncodeSource("ab"), Is.EqualTo(new[] { 2, 3, 0 }));
+        Assert.That(new PairEncoder(tokenizer, end: 0).EncodeTarget("ab"), Is.EqualTo(new[] { 4, 0 }));
         Assert.That(tokenizer.Tokenize("az aö").Ids, Is.EqualTo(new[] { 2, 1, 2, 6, 0 }));
         Assert.That(tokenizer.Decode([2, 3, 4, 2]), Is.EqualTo("ab ab a"));
         Assert.That((tokenizer.EosId, tokenizer.UnkId, tokenizer.PadId, tokenizer.VocabularySize), Is.EqualTo((0, 1, 7, 8)));
