@@ -3,7 +3,7 @@
 //
 // Operands, in the op's order (`ingot kernels attention --json` has no secrets):
 //   0 q[B,T,H,D]  1 k[B,S,KV,D]  2 v[B,S,KV,D]  3 query_segments?  4 key_segments?  5 kv_lengths?
-//   6 y[B,T,H,D]  7 lse[B,H,T]?
+//   6 bias[P,H]?  7 y[B,T,H,D]  8 lse[B,H,T]?
 // Attributes: 0 causal, 1 scale (0: 1/sqrt(D)), 2 window (0: none).
 #include <algorithm>
 #include <cmath>
@@ -25,6 +25,7 @@ int32_t supports(const ingot_kernel_call* call) {
     const char* why = nullptr;
     if (call->tensors[0].dtype != INGOT_F32) why = "only fp32";
     if (call->tensors[3].dtype != INGOT_NONE) why = "no segments";
+    if (call->tensors[6].dtype != INGOT_NONE) why = "no bias";
     if (why) std::snprintf(call->message, call->message_capacity, "%s", why);
     return why == nullptr;
 }
@@ -36,7 +37,7 @@ uint64_t workspace(const ingot_kernel_call* call) {
 
 ingot_status launch(const ingot_kernel_call* call) {
     const ingot_tensor &q = call->tensors[0], &k = call->tensors[1], &v = call->tensors[2];
-    const ingot_tensor &y = call->tensors[6], &lse = call->tensors[7];
+    const ingot_tensor &y = call->tensors[7], &lse = call->tensors[8];
     const int64_t queries = q.shape[1], heads = q.shape[2], size = q.shape[3], keys = k.shape[1];
     const int64_t group = heads / k.shape[2];
     const int32_t* const lengths = static_cast<const int32_t*>(call->tensors[5].data);

@@ -67,6 +67,7 @@ int32_t supports(const ingot_kernel_call* call) {
     const char* why = nullptr;
     if (call->tensors[0].dtype != INGOT_F32) why = "only fp32";
     if (call->tensors[3].dtype != INGOT_NONE) why = "no segments";
+    if (call->tensors[6].dtype != INGOT_NONE) why = "no bias";
     if (call->tensors[0].shape[3] > 1024) why = "heads of at most 1024 elements";
     if (why) std::snprintf(call->message, call->message_capacity, "%s", why);
     return why == nullptr;
@@ -77,8 +78,8 @@ ingot_status launch(const ingot_kernel_call* call) {
     Problem p{q,
               call->tensors[1],
               call->tensors[2],
-              call->tensors[6],
               call->tensors[7],
+              call->tensors[8],
               static_cast<const int32_t*>(call->tensors[5].data),
               call->attributes[0].i != 0,
               call->attributes[2].i,

@@ -99,6 +99,23 @@ HWY_INLINE void mask_scores(const Problem& p, int64_t b, const Strip& strip, int
     }
 }
 
+/// Adds the bias to the scores of keys first_key + [begin, end), all in tile rows.
+HWY_INLINE void add_bias(const Problem& p, int64_t b, int64_t h, const Strip& strip, int64_t first_key, int64_t begin,
+                         int64_t end, float* scores) {
+    const FloatTag d;
+    const int64_t width = 2 * lanes();
+    // The distance falls by 1 from a query to the next, and from a key to the one before it.
+    float by_distance[kBlockKeys + 2 * kMaxLanes];
+    p.copy_bias(h, first_key + end - 1 - strip.first - p.origin(p.length(b)), -1, end - begin + width - 1, kLog2E,
+                by_distance);
+    for (int64_t j = begin; j < end; j++) {
+        for (int64_t i = 0; i < width; i += lanes()) {
+            float* score = scores + j * width + i;
+            hn::StoreU(hn::Add(hn::LoadU(d, score), hn::LoadU(d, by_distance + end - 1 - j + i)), d, score);
+        }
+    }
+}
+
 /// Turns scores into probabilities against the maximum so far, and scales what was gathered against an older maximum.
 HWY_INLINE void online_softmax(const Strip& strip, int64_t begin, int64_t end, float* scores, int64_t padded_size) {
     const FloatTag d;
@@ -133,8 +150,8 @@ HWY_NOINLINE void forward_block(const ingot_kernel_call* call, const Problem& p,
                                 float* memory, int64_t b, int64_t h, int64_t first_query) {
     const FloatTag d;
     const Rows<const T> q(call->tensors[0]), k(call->tensors[1]), v(call->tensors[2]);
-    const Rows<T> y(call->tensors[6]);
-    float* lse = data<float>(call->tensors[7]);
+    const Rows<T> y(call->tensors[kY]);
+    float* lse = data<float>(call->tensors[kLse]);
     const int64_t size = p.head_size, padded_size = round_up(size, kTileRows), width = 2 * lanes();
     const int64_t query_count = std::min(kBlockQueries, p.queries - first_query), kv_head = h / p.group;
     const int64_t strips = (query_count + width - 1) / width;
@@ -191,6 +208,7 @@ HWY_NOINLINE void forward_block(const ingot_kernel_call* call, const Problem& p,
             for (int64_t j = begin; j < end; j += kTileRows) {
                 multiply<false>(keys + j * size, size, 1, strip.q, width, scores + j * width, width, width, size);
             }
+            if (p.bias) add_bias(p, b, h, strip, first_key, begin, end, scores);
             if (!whole) mask_scores(p, b, strip, first_key, begin, end, scores);
             online_softmax(strip, begin, end, scores, padded_size);
             for (int64_t e = 0; e < padded_size; e += kTileRows) {

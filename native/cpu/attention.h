@@ -12,6 +12,9 @@
 
 namespace ingot::attention {
 
+/// Operands of both ops from `bias` on; forward ends with lse.
+enum Operand { kBias = 6, kY, kLse, kDy, kDq, kDk, kDv, kDbias };
+
 /// Keys begin <= j < end.
 struct KeyRange {
     int64_t begin;
@@ -31,7 +34,7 @@ struct Rows {
     T* at(int64_t b, int64_t t, int64_t h) const { return data + b * batch_stride + t * time_stride + h * head_stride; }
 };
 
-/// Sizes, masks and scale of a call of either op: their first six operands and all attributes are the same.
+/// Sizes, masks and scale of a call of either op: their first operands and all attributes are the same.
 struct Problem {
     int64_t batch, queries, keys, heads, kv_heads, group, head_size;
     bool causal;
@@ -40,6 +43,10 @@ struct Problem {
     const int32_t* query_segments;
     const int32_t* key_segments;
     const int32_t* kv_lengths;
+    /// What is added to scores by distance, and its gradient: [distances, heads]; null if absent.
+    const ingot_tensor* bias;
+    const ingot_tensor* bias_gradient;
+    int64_t distances;
 
     explicit Problem(const ingot_kernel_call* call) {
         const ingot_tensor& q = call->tensors[0];
@@ -57,6 +64,12 @@ struct Problem {
         query_segments = data<int32_t>(call->tensors[3]);
         key_segments = data<int32_t>(call->tensors[4]);
         kv_lengths = data<int32_t>(call->tensors[5]);
+        const auto find = [&](int i) {
+            return i < call->tensor_count && present(call->tensors[i]) ? &call->tensors[i] : nullptr;
+        };
+        bias = find(kBias);
+        bias_gradient = find(kDbias);
+        distances = bias ? bias->shape[0] : 0;
     }
 
     /// Keys in use in sequence b.
@@ -68,6 +81,22 @@ struct Problem {
         const int64_t end = causal ? std::clamp<int64_t>(last + 1, 0, length) : length;
         const int64_t begin = window > 0 ? std::clamp<int64_t>(last - window + 1, 0, end) : 0;
         return {begin, end};
+    }
+
+    /// The key at the place of query 0, from where distances count, if its sequence has `length` keys.
+    int64_t origin(int64_t length) const { return causal ? length - queries : 0; }
+
+    /// The bias's row for keys so far behind the query.
+    int64_t distance_row(int64_t distance) const {
+        return std::clamp<int64_t>(distance + distances / 2, 0, distances - 1);
+    }
+
+    /// factor · bias of head h at `count` distances, from `first` on in steps of 1 or −1.
+    void copy_bias(int64_t h, int64_t first, int64_t step, int64_t count, float factor, float* to) const {
+        for (int64_t n = 0; n < count; n++) {
+            const int64_t at = distance_row(first + n * step) * heads + h;
+            to[n] = factor * (bias->dtype == INGOT_BF16 ? to_float(data<bf16>(*bias)[at]) : data<float>(*bias)[at]);
+        }
     }
 
     /// Pairs of a query and a key that it sees, in one head, all sequences full and in one segment.

@@ -4,7 +4,8 @@
 // For a tile of 64 queries and 64 keys, keys across the lanes of vectors:
 //   P  = exp(scale Q·Kᵀ - lse)         dP = dY·Vᵀ        dS = P ∘ (dP - rowsum(dY ∘ Y))
 //   dV += Pᵀ·dY        dK += scale dSᵀ·Q        dQ += scale dS·K
-// Only K and V are needed transposed, once for all queries that see them.
+// Only K and V are needed transposed, once for all queries that see them. dS is also the gradient of a bias: it is
+// summed along the diagonals of tiles, by key tile, head and sequence, and these sums are added up at the end.
 //
 // Work is shared out in one of two ways. One pass: a thread takes a key/value head, goes over its key tiles, and sums
 // dk and dv in place and dq in a buffer for the head group: 5 products a tile. Two passes: a thread takes a key tile
@@ -31,17 +32,24 @@ constexpr int64_t kPassQueries = 2 * kTile;
 /// without.
 constexpr int64_t kMaxQuerySums = int64_t{8} << 20;
 
-/// A thread's tiles, in floats, and what all threads share before them: rowsum(dy ∘ y) of every query.
+inline int64_t key_tiles_of(const Problem& p) {
+    return (p.keys + kTile - 1) / kTile;
+}
+
+/// A thread's tiles, in floats, and what all threads share before them: rowsum(dy ∘ y) of every query and, for a bias's
+/// gradient, the sums of dS by sequence, head, key tile and distance.
 struct BackwardScratch {
     int64_t width;  // head size in whole vectors of any target
-    int64_t deltas, shared;
+    int64_t deltas, bias_sums, shared;
     int64_t keys, keys_transposed, values_transposed, key_sums, value_sums;
     int64_t queries, gradients, probabilities, derivatives, query_sums;
     int64_t total;
 
     BackwardScratch(const Problem& p, bool one_pass) : width(round_up(p.head_size, 16)) {
-        shared = round_up(p.batch * p.heads * p.queries, 16);
         deltas = 0;
+        bias_sums = round_up(p.batch * p.heads * p.queries, 16);
+        shared = bias_sums;
+        if (p.bias_gradient) shared += round_up(p.batch * p.heads * key_tiles_of(p) * p.distances, 16);
         int64_t end = 0;
         const auto take = [&](int64_t floats) {
             const int64_t begin = end;
@@ -62,9 +70,6 @@ struct BackwardScratch {
     }
 };
 
-inline int64_t key_tiles_of(const Problem& p) {
-    return (p.keys + kTile - 1) / kTile;
-}
 inline int64_t query_blocks_of(const Problem& p) {
     return (p.queries + kPassQueries - 1) / kPassQueries;
 }
@@ -109,15 +114,16 @@ class Backward {
           q_(call->tensors[0]),
           k_(call->tensors[1]),
           v_(call->tensors[2]),
-          y_(call->tensors[6]),
-          dy_(call->tensors[8]),
-          dq_(call->tensors[9]),
-          dk_(call->tensors[10]),
-          dv_(call->tensors[11]),
-          lse_(data<float>(call->tensors[7])),
+          y_(call->tensors[kY]),
+          dy_(call->tensors[kDy]),
+          dq_(call->tensors[kDq]),
+          dk_(call->tensors[kDk]),
+          dv_(call->tensors[kDv]),
+          lse_(data<float>(call->tensors[kLse])),
           width_(scratch.width) {
         float* memory = static_cast<float*>(call->workspace);
         deltas_ = memory + scratch.deltas;
+        bias_sums_ = memory + scratch.bias_sums;
         memory += scratch.shared + slot * scratch.total;
         keys_ = memory + scratch.keys;
         keys_transposed_ = memory + scratch.keys_transposed;
@@ -157,6 +163,7 @@ class Backward {
         fill(value_sums_, kTile * width_, 0);
         for (int64_t g = 0; g < p_.group; g++) {
             float* sums = query_sums_ + g * round_up(p_.queries, kTile) * width_;
+            if (p_.bias_gradient) fill(bias_sums_of(b, kv_head * p_.group + g), p_.distances, 0);
             for (int64_t i = 0; i < p_.queries; i += kTile) {
                 add_tile<true, kQuerySums>(b, kv_head * p_.group + g, i, kQuerySums ? sums + i * width_ : nullptr);
             }
@@ -198,6 +205,11 @@ class Backward {
         }
     }
 
+    /// Of the packed keys, by distance.
+    float* bias_sums_of(int64_t b, int64_t h) const {
+        return bias_sums_ + ((b * p_.heads + h) * key_tiles_of(p_) + first_key_ / kTile) * p_.distances;
+    }
+
     void store_query_sums(int64_t b, int64_t h, int64_t begin, int64_t end, const float* sums) {
         for (int64_t i = begin; i < end; i++, sums += width_) {
             scale_row(sums, static_cast<float>(p_.scale), dq_.at(b, i, h), p_.head_size);
@@ -233,6 +245,12 @@ class Backward {
         pack_rows(q_.at(b, first_query, h), q_.time_stride, count, p_.head_size, queries_, width_, padded);
         pack_rows(dy_.at(b, first_query, h), dy_.time_stride, count, p_.head_size, gradients_, width_, padded);
 
+        // Of the last query and the first key; the last key and the first query are 2·kTile - 2 further.
+        const int64_t least_distance = first_key_ - first_query - p_.origin(length) - (kTile - 1);
+        if (p_.bias) p_.copy_bias(h, least_distance, 1, 2 * kTile, kLog2E, bias_);
+        const bool diagonals = kKeySums && p_.bias_gradient;
+        if (diagonals) fill(diagonals_, 2 * kTile, 0);
+
         const int64_t panel = std::min(kTile, 2 * lanes());
         for (int64_t i = 0; i < padded; i += kTileRows) {
             const int64_t last = i + kTileRows - 1;
@@ -246,7 +264,7 @@ class Backward {
                 const bool edge = from_[last] > j || to_[i] < j + panel;
                 for (int64_t r = i; r <= last; r++) {
                     for (int64_t n = j; n < j + panel; n += lanes()) {
-                        finish_scores(r, n, edge, common == Overlap::Some);
+                        finish_scores(r, n, edge, common == Overlap::Some, diagonals);
                     }
                 }
             }
@@ -256,6 +274,10 @@ class Backward {
             }
         }
         if (!kKeySums) return;
+        if (diagonals) {
+            float* sums = bias_sums_of(b, h);
+            for (int64_t n = 0; n < 2 * kTile - 1; n++) sums[p_.distance_row(least_distance + n)] += diagonals_[n];
+        }
         int64_t begin = 0, end = 0;
         for (int64_t j = 0; j < key_count_; j += kTileRows) {
             // Blocks of queries that see some of these keys: neither end falls from one block of keys to the next.
@@ -270,12 +292,16 @@ class Backward {
         }
     }
 
-    /// A vector of scores becomes probabilities, one of dP becomes dS.
-    HWY_INLINE void finish_scores(int64_t i, int64_t j, bool edge, bool segments) {
+    /// A vector of scores becomes probabilities, one of dP becomes dS, which is added to its diagonals if they are
+    /// wanted.
+    HWY_INLINE void finish_scores(int64_t i, int64_t j, bool edge, bool segments, bool diagonals) {
         const FloatTag d;
         float* p = probabilities_ + i * kTile + j;
         float* ds = derivatives_ + i * kTile + j;
-        auto probability = exp2(d, hn::Sub(hn::LoadU(d, p), hn::Set(d, log_sums_[i])));
+        const int64_t diagonal = j - i + kTile - 1;
+        auto score = hn::LoadU(d, p);
+        if (p_.bias) score = hn::Add(score, hn::LoadU(d, bias_ + diagonal));
+        auto probability = exp2(d, hn::Sub(score, hn::Set(d, log_sums_[i])));
         auto derivative = hn::Mul(probability, hn::Sub(hn::LoadU(d, ds), hn::Set(d, delta_[i])));
         if (edge || segments) {
             const IntTag di;
@@ -289,6 +315,8 @@ class Backward {
         }
         hn::StoreU(probability, d, p);
         hn::StoreU(derivative, d, ds);
+        if (!diagonals) return;
+        hn::StoreU(hn::Add(hn::LoadU(d, diagonals_ + diagonal), derivative), d, diagonals_ + diagonal);
     }
 
     const Problem& p_;
@@ -296,12 +324,29 @@ class Backward {
     Rows<T> dq_, dk_, dv_;
     const float* lse_;
     int64_t width_;
-    float *deltas_, *keys_, *keys_transposed_, *values_transposed_, *key_sums_, *value_sums_, *queries_, *gradients_,
-        *probabilities_, *derivatives_, *query_sums_;
+    float *deltas_, *bias_sums_, *keys_, *keys_transposed_, *values_transposed_, *key_sums_, *value_sums_, *queries_,
+        *gradients_, *probabilities_, *derivatives_, *query_sums_;
     int64_t first_key_ = 0, key_count_ = 0;
-    float log_sums_[kTile], delta_[kTile];
+    float log_sums_[kTile], delta_[kTile], bias_[2 * kTile], diagonals_[2 * kTile];
     int32_t from_[kTile], to_[kTile], query_segments_[kTile], key_segments_[kTile];
 };
+
+/// The gradient of the bias: what the key tiles of all sequences have gathered, in their order.
+void add_up_bias_sums(const ingot_kernel_call* call, const Problem& p, const float* sums) {
+    const int64_t tiles = key_tiles_of(p);
+    parallel_for(call->threads, p.distances * p.heads, 256, [&](int64_t begin, int64_t end) {
+        for (int64_t at = begin; at < end; at++) {
+            const int64_t row = at / p.heads, h = at % p.heads;
+            double sum = 0;
+            for (int64_t b = 0; b < p.batch; b++) {
+                for (int64_t tile = 0; tile < tiles; tile++) {
+                    sum += sums[((b * p.heads + h) * tiles + tile) * p.distances + row];
+                }
+            }
+            data<float>(*p.bias_gradient)[at] = static_cast<float>(sum);
+        }
+    });
+}
 
 template <typename T>
 void backward(const ingot_kernel_call* call, const Problem& p) {
@@ -326,20 +371,21 @@ void backward(const ingot_kernel_call* call, const Problem& p) {
         for_each_with_slot(slots, heads, [&](int64_t slot, int64_t item) {
             Backward<T>(call, p, scratch, slot).whole_head(item / p.kv_heads, item % p.kv_heads);
         });
-        return;
+    } else {
+        const int64_t key_tiles = key_tiles_of(p);
+        for_each_with_slot(slots, key_items(p), [&](int64_t slot, int64_t item) {
+            Backward<T>(call, p, scratch, slot)
+                .template key_tile<false>(item / (p.kv_heads * key_tiles), item / key_tiles % p.kv_heads,
+                                          item % key_tiles * kTile);
+        });
+        const int64_t blocks = query_blocks_of(p);
+        for_each_with_slot(slots, query_items(p), [&](int64_t slot, int64_t item) {
+            Backward<T>(call, p, scratch, slot)
+                .query_block(item / (p.heads * blocks), item / blocks % p.heads,
+                             (blocks - 1 - item % blocks) * kPassQueries);
+        });
     }
-    const int64_t key_tiles = key_tiles_of(p);
-    for_each_with_slot(slots, key_items(p), [&](int64_t slot, int64_t item) {
-        Backward<T>(call, p, scratch, slot)
-            .template key_tile<false>(item / (p.kv_heads * key_tiles), item / key_tiles % p.kv_heads,
-                                      item % key_tiles * kTile);
-    });
-    const int64_t blocks = query_blocks_of(p);
-    for_each_with_slot(slots, query_items(p), [&](int64_t slot, int64_t item) {
-        Backward<T>(call, p, scratch, slot)
-            .query_block(item / (p.heads * blocks), item / blocks % p.heads,
-                         (blocks - 1 - item % blocks) * kPassQueries);
-    });
+    if (p.bias_gradient) add_up_bias_sums(call, p, static_cast<float*>(call->workspace) + scratch.bias_sums);
 }
 
 void backward_f32(const ingot_kernel_call* call, const Problem& p) {

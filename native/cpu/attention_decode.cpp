@@ -110,15 +110,17 @@ HWY_INLINE void add_rows(const float* weights, const T* rows, int64_t stride, in
     }
 }
 
-/// Adds up to kTileKeys keys to a row's result. segments: those of the keys, or null.
+/// Adds up to kTileKeys keys to a row's result. bias: what is added to their scores, or null; segments: those of the
+/// keys, or null.
 template <typename T>
 HWY_INLINE void add_keys(const float* q, const T* k, int64_t k_stride, const T* v, int64_t v_stride, int64_t count,
-                         const int32_t* segments, int32_t segment, int64_t n, float* result) {
+                         const float* bias, const int32_t* segments, int32_t segment, int64_t n, float* result) {
     const FloatTag d;
     HWY_ALIGN float scores[kTileKeys];
     int64_t j = 0;
     for (; j + 4 <= count; j += 4) dot4(q, k + j * k_stride, k_stride, n, scores + j);
     for (; j < count; j++) scores[j] = dot(q, k + j * k_stride, n);
+    for (int64_t i = 0; bias && i < count; i++) scores[i] += bias[i];
     for (int64_t i = 0; segments && i < count; i++) {
         if (segments[i] < 0 || segments[i] != segment) scores[i] = kNever;
     }
@@ -161,15 +163,18 @@ HWY_NOINLINE void decode_chunk(const ingot_kernel_call* call, const Problem& p, 
     const int64_t chunk_end = std::min((chunk + 1) * kChunkKeys, length);
     for (int64_t first_key = chunk * kChunkKeys; first_key < chunk_end; first_key += kTileKeys) {
         for (int64_t r = 0; r < scratch.rows; r++) {
-            const int64_t i = r % p.queries;
+            const int64_t h = kv_head * p.group + r / p.queries, i = r % p.queries;
             const KeyRange range = p.visible(i, length);
             const int64_t begin = std::max(range.begin, first_key);
             const int64_t end = std::min({range.end, first_key + kTileKeys, chunk_end});
             if (begin >= end) continue;
             const int32_t* segments = p.key_segments ? p.key_segments + b * p.keys + begin : nullptr;
             const int32_t segment = p.key_segments ? p.query_segments[b * p.queries + i] : 0;
+            float bias[kTileKeys];
+            if (p.bias) p.copy_bias(h, begin - i - p.origin(length), 1, end - begin, kLog2E, bias);
             add_keys(packed + r * scratch.width, k.at(b, begin, kv_head), k.time_stride, v.at(b, begin, kv_head),
-                     v.time_stride, end - begin, segments, segment, p.head_size, results + r * scratch.result);
+                     v.time_stride, end - begin, p.bias ? bias : nullptr, segments, segment, p.head_size,
+                     results + r * scratch.result);
         }
     }
 }
@@ -179,8 +184,8 @@ template <typename T>
 HWY_NOINLINE void merge_chunks(const ingot_kernel_call* call, const Problem& p, const DecodeScratch& scratch, int64_t b,
                                int64_t kv_head, int64_t r, float* results) {
     const FloatTag d;
-    const Rows<T> y(call->tensors[6]);
-    float* lse = data<float>(call->tensors[7]);
+    const Rows<T> y(call->tensors[kY]);
+    float* lse = data<float>(call->tensors[kLse]);
     const int64_t step = scratch.rows * scratch.result;
     float* total = results + r * scratch.result;
     float maximum = kNever;

@@ -1,6 +1,6 @@
 // Attention as the formula says, a row at a time in double precision: slow, easy to check, and the check of the others.
 // Forward keeps one row of scores; backward goes over the pairs twice, by queries for dq and by keys for dk and dv, so
-// that every result is one sum in a fixed order.
+// that every result is one sum in a fixed order. A bias's gradient takes them once more, by distances.
 #include "cpu/attention.h"
 
 namespace ingot::attention {
@@ -15,6 +15,14 @@ struct Naive : Problem {
         if (!key_segments) return true;
         const int32_t segment = key_segments[b * keys + j];
         return segment >= 0 && segment == query_segments[b * queries + i];
+    }
+
+    /// scale q·k, and the bias of the pair's distance.
+    template <typename T>
+    double score(const T* q, const T* k, int64_t b, int64_t h, int64_t i, int64_t j) const {
+        float added = 0;
+        if (bias) copy_bias(h, j - i - origin(length(b)), 1, 1, 1, &added);
+        return scale * dot(q, k) + added;
     }
 
     template <typename T>
@@ -45,7 +53,8 @@ int64_t slots_of(const ingot_kernel_call* call, const Problem& p) {
 
 uint64_t workspace(const ingot_kernel_call* call) {
     const Problem p(call);
-    const int64_t rows = p.batch * std::max(p.heads * p.queries, p.kv_heads * p.keys);
+    const int64_t rows = std::max(p.batch * std::max(p.heads * p.queries, p.kv_heads * p.keys),
+                                  p.bias_gradient ? p.distances * p.heads : 0);
     return static_cast<uint64_t>(slots_to_expect(call, rows) * scratch_doubles(p)) * sizeof(double);
 }
 
@@ -53,8 +62,8 @@ template <typename T>
 void forward(const ingot_kernel_call* call) {
     const Naive p(call);
     const Rows<const T> q(call->tensors[0]), k(call->tensors[1]), v(call->tensors[2]);
-    const Rows<T> y(call->tensors[6]);
-    float* lse = data<float>(call->tensors[7]);
+    const Rows<T> y(call->tensors[kY]);
+    float* lse = data<float>(call->tensors[kLse]);
     const int64_t slots = std::min<int64_t>(call->threads, slots_of(call, p));
     for_each_with_slot(slots, p.batch * p.heads * p.queries, [&](int64_t slot, int64_t row) {
         const int64_t b = row / (p.heads * p.queries), h = row / p.queries % p.heads, i = row % p.queries;
@@ -62,7 +71,7 @@ void forward(const ingot_kernel_call* call) {
         double* sum = scores + p.keys;
         double maximum = -INFINITY;
         for (int64_t j = 0; j < p.keys; j++) {
-            scores[j] = p.sees(b, i, j) ? p.scale * p.dot(q.at(b, i, h), k.at(b, j, h / p.group)) : -INFINITY;
+            scores[j] = p.sees(b, i, j) ? p.score(q.at(b, i, h), k.at(b, j, h / p.group), b, h, i, j) : -INFINITY;
             maximum = std::max(maximum, scores[j]);
         }
         double total = 0;
@@ -81,19 +90,19 @@ void forward(const ingot_kernel_call* call) {
 template <typename T>
 void backward(const ingot_kernel_call* call) {
     const Naive p(call);
-    const Rows<const T> q(call->tensors[0]), k(call->tensors[1]), v(call->tensors[2]), y(call->tensors[6]),
-        dy(call->tensors[8]);
-    const float* lse = data<float>(call->tensors[7]);
-    const Rows<T> dq(call->tensors[9]), dk(call->tensors[10]), dv(call->tensors[11]);
+    const Rows<const T> q(call->tensors[0]), k(call->tensors[1]), v(call->tensors[2]), y(call->tensors[kY]),
+        dy(call->tensors[kDy]);
+    const float* lse = data<float>(call->tensors[kLse]);
+    const Rows<T> dq(call->tensors[kDq]), dk(call->tensors[kDk]), dv(call->tensors[kDv]);
     const int64_t slots = std::min<int64_t>(call->threads, slots_of(call, p));
 
-    // For a pair that sees: its probability, and the loss's derivative for its scaled score.
+    // For a pair that sees: its probability, and the loss's derivative for its score.
     struct Pair {
         double probability, derivative;
     };
     const auto pair = [&](int64_t b, int64_t h, int64_t i, int64_t j) {
         const int64_t g = h / p.group;
-        const double score = p.scale * p.dot(q.at(b, i, h), k.at(b, j, g));
+        const double score = p.score(q.at(b, i, h), k.at(b, j, g), b, h, i, j);
         const double probability = std::exp(score - lse[(b * p.heads + h) * p.queries + i]);
         const double d = p.dot(dy.at(b, i, h), v.at(b, j, g)) - p.dot(dy.at(b, i, h), y.at(b, i, h));
         return Pair{probability, probability * d};
@@ -124,6 +133,20 @@ void backward(const ingot_kernel_call* call) {
         }
         p.write(sum_k, p.scale, dk.at(b, j, g));
         p.write(sum_v, 1, dv.at(b, j, g));
+    });
+
+    if (!p.bias_gradient) return;
+    for_each_with_slot(slots, p.distances * p.heads, [&](int64_t, int64_t at) {
+        double sum = 0;
+        for (int64_t b = 0; b < p.batch; b++) {
+            for (int64_t i = 0; i < p.queries; i++) {
+                for (int64_t j = 0; j < p.keys; j++) {
+                    if (p.distance_row(j - i - p.origin(p.length(b))) != at / p.heads || !p.sees(b, i, j)) continue;
+                    sum += pair(b, at % p.heads, i, j).derivative;
+                }
+            }
+        }
+        data<float>(*p.bias_gradient)[at] = static_cast<float>(sum);
     });
 }
 

@@ -21,6 +21,8 @@ struct Case {
     bool segments = false;
     Layout layout = Layout::Dense;
     double scale = 0;
+    /// Rows of the bias; 0: none.
+    int64_t distances = 0;
 };
 
 const Case kCases[] = {
@@ -56,11 +58,22 @@ const Case kCases[] = {
     {"decoding_window", 2, 1, 300, 2, 2, 36, true, 100, true},
     {"decoding_some", 2, 4, 260, 8, 2, 40, true, 0, true, true, Layout::Packed},
     {"zero_length", 2, 3, 40, 2, 2, 16, false, 0, true},
+    {"bias", 2, 7, 7, 3, 3, 16, false, 0, false, false, Layout::Packed, 1.0 / 8, 5},
+    {"bias_lengths", 3, 131, 131, 2, 2, 40, false, 0, true, false, Layout::Aligned, 0, 65},
+    {"bias_causal", 2, 135, 135, 4, 2, 64, true, 0, false, false, Layout::Packed, 0.2, 41},
+    {"bias_every_mask", 2, 150, 150, 2, 1, 24, true, 60, true, true, Layout::Aligned, 0, 301},
+    {"bias_cross", 1, 33, 150, 2, 2, 72, false, 0, false, false, Layout::HeadMajor, 0, 1},
+    {"bias_continued", 1, 70, 200, 2, 1, 32, true, 0, false, false, Layout::Dense, 0, 97},
+    {"bias_decoding", 2, 1, 300, 4, 2, 64, true, 0, true, false, Layout::Dense, 1, 65},
+    {"bias_decoding_some", 2, 3, 150, 4, 2, 33, false, 0, true, true, Layout::Packed, 0, 33},
+    {"bias_wide_heads", 1, 70, 70, 2, 1, 192, true, 0, false, false, Layout::Aligned, 0, 33},
 };
 
 /// What attention and its gradients are, by name.
 struct Values {
-    std::vector<double> y, lse, dq, dk, dv;
+    std::vector<double> y, lse, dq, dk, dv, dbias;
+    /// What dbias would be if nothing in its sums cancelled out, as most of it does.
+    std::vector<double> dbias_terms;
 };
 
 /// A case's operands and, from the formula, what must come out.
@@ -68,7 +81,7 @@ struct Problem {
     Case c;
     int32_t dtype;
     Tensor q, k, v, dy;
-    std::optional<Tensor> query_segments, key_segments, kv_lengths;
+    std::optional<Tensor> query_segments, key_segments, kv_lengths, bias;
     /// In double precision.
     Values want;
 
@@ -84,6 +97,7 @@ struct Problem {
             kv_lengths->values.back() = c.queries < 10 ? 0 : static_cast<double>(c.queries / 2);
         }
         if (c.segments) make_segments();
+        if (c.distances) bias = random.normal(bias_shape(), 2).as(dtype);
         want = compute<double>([](double x) { return x; });
     }
 
@@ -95,6 +109,7 @@ struct Problem {
 
     Shape query_shape() const { return {c.batch, c.queries, c.heads, c.head_size}; }
     Shape key_shape() const { return {c.batch, c.keys, c.kv_heads, c.head_size}; }
+    Shape bias_shape() const { return {c.distances, c.heads}; }
     Shape strides(const Shape& s) const {
         switch (c.layout) {
             case Layout::Packed:
@@ -113,6 +128,7 @@ struct Problem {
         test.in("q", q).in("k", k).in("v", v);
         if (query_segments) test.in("query_segments", *query_segments).in("key_segments", *key_segments);
         if (kv_lengths) test.in("kv_lengths", *kv_lengths);
+        if (bias) test.in("bias", *bias);
         test.attribute("causal", c.causal).attribute("window", static_cast<double>(c.window));
         test.attribute("scale", c.scale);
     }
@@ -125,13 +141,14 @@ struct Problem {
         return test;
     }
 
-    OpTest backward() const {
+    OpTest backward(bool with_dbias = true) const {
         OpTest test("attention_backward");
         add_inputs(test);
         test.in("y", Tensor{query_shape(), want.y}.as(dtype).with_strides(strides(query_shape())));
         test.in("lse", Tensor{{c.batch, c.heads, c.queries}, want.lse}.as(INGOT_F32)).in("dy", dy);
         test.out("dq", dtype, query_shape(), strides(query_shape()));
         test.out("dk", dtype, key_shape(), strides(key_shape())).out("dv", dtype, key_shape(), strides(key_shape()));
+        if (bias && with_dbias) test.out("dbias", INGOT_F32, bias_shape());
         return test;
     }
 
@@ -158,8 +175,18 @@ struct Problem {
         }
     }
 
+    int64_t length_of(int64_t b) const {
+        return kv_lengths ? static_cast<int64_t>(kv_lengths->values[static_cast<size_t>(b)]) : c.keys;
+    }
+
+    /// Where the bias of a pair is.
+    size_t bias_at(int64_t b, int64_t h, int64_t i, int64_t j) const {
+        const int64_t distance = j - (c.causal ? i + length_of(b) - c.queries : i), most = c.distances / 2;
+        return static_cast<size_t>((std::max(-most, std::min(most, distance)) + most) * c.heads + h);
+    }
+
     bool sees(int64_t b, int64_t i, int64_t j) const {
-        const int64_t length = kv_lengths ? static_cast<int64_t>(kv_lengths->values[static_cast<size_t>(b)]) : c.keys;
+        const int64_t length = length_of(b);
         if (j >= length) return false;
         if (c.causal && j > i + length - c.queries) return false;
         if (c.window > 0 && i + length - c.queries - j >= c.window) return false;
@@ -175,7 +202,9 @@ struct Problem {
         const auto size = static_cast<size_t>(c.head_size);
         const double scale = c.scale > 0 ? c.scale : 1 / std::sqrt(static_cast<double>(c.head_size));
         Numbers y(q.values.size()), dq(y.size()), dk(k.values.size()), dv(dk.size());
+        Numbers dbias(static_cast<size_t>(c.distances * c.heads));
         Values result;
+        result.dbias_terms.assign(dbias.size(), 0);
         result.lse.assign(static_cast<size_t>(c.batch * c.heads * c.queries), -kInfinity);
         const auto dot = [&](const std::vector<double>& a, size_t at_a, const std::vector<double>& b, size_t at_b) {
             Number sum = 0;
@@ -191,13 +220,18 @@ struct Problem {
             for (int64_t h = 0; h < c.heads; h++) {
                 for (int64_t i = 0; i < c.queries; i++) {
                     const auto query = static_cast<size_t>((b * c.queries + i) * c.heads + h) * size;
-                    std::vector<size_t> seen;  // offsets of keys
+                    std::vector<size_t> seen, of_bias;  // offsets of keys, and of their biases
                     std::vector<double> p, dp;
                     for (int64_t j = 0; j < c.keys; j++) {
                         if (!sees(b, i, j)) continue;
                         const int64_t g = h * c.kv_heads / c.heads;
                         seen.push_back(static_cast<size_t>((b * c.keys + j) * c.kv_heads + g) * size);
-                        p.push_back(round(scale * round(dot(q.values, query, k.values, seen.back()))));
+                        double score = round(scale * round(dot(q.values, query, k.values, seen.back())));
+                        if (bias) {
+                            of_bias.push_back(bias_at(b, h, i, j));
+                            score = round(score + bias->values[of_bias.back()]);
+                        }
+                        p.push_back(score);
                         dp.push_back(round(dot(dy.values, query, v.values, seen.back())));
                     }
                     if (seen.empty()) continue;
@@ -210,7 +244,12 @@ struct Problem {
                         delta += static_cast<Number>(p[n] * dp[n]);
                     }
                     for (size_t n = 0; n < p.size(); n++) {
-                        const double ds = round(scale * round(p[n] * (dp[n] - delta)));
+                        const double change = round(p[n] * (dp[n] - delta)), ds = round(scale * change);
+                        if (bias) {
+                            dbias[of_bias[n]] += static_cast<Number>(change);
+                            result.dbias_terms[of_bias[n]] +=
+                                p[n] * (std::abs(dp[n]) + std::abs(static_cast<double>(delta)));
+                        }
                         add(y, query, p[n], v.values, seen[n]);
                         add(dq, query, ds, k.values, seen[n]);
                         add(dk, seen[n], ds, q.values, query);
@@ -228,6 +267,7 @@ struct Problem {
         result.dq = elements(dq);
         result.dk = elements(dk);
         result.dv = elements(dv);
+        result.dbias.assign(dbias.begin(), dbias.end());
         return result;
     }
 };
@@ -246,6 +286,18 @@ testing::AssertionResult no_worse(const std::vector<double>& got, const std::vec
     }
     if (error <= 2 * std::max(plain_error, largest * 0x1p-9)) return testing::AssertionSuccess();
     return testing::AssertionFailure() << "largest error " << error << ", of the plain computation " << plain_error;
+}
+
+/// Whether dbias is right by norm to what its terms, of the given dtype, allow.
+testing::AssertionResult close_in_terms(const std::vector<double>& dbias, const Values& want, int32_t dtype) {
+    double error = 0, terms = 0;
+    for (size_t i = 0; i < want.dbias.size(); i++) {
+        error += (dbias[i] - want.dbias[i]) * (dbias[i] - want.dbias[i]);
+        terms += want.dbias_terms[i] * want.dbias_terms[i];
+    }
+    const double limit = (dtype == INGOT_BF16 ? 1e-2 : 1e-5) * std::sqrt(terms);
+    if (std::sqrt(error) <= limit) return testing::AssertionSuccess();
+    return testing::AssertionFailure() << "dbias: error " << std::sqrt(error) << ", limit " << limit;
 }
 
 /// Whether a variant takes the case; those for a few queries take no others, those by tensor cores bf16 alone, and TMA
@@ -286,6 +338,9 @@ TEST_P(Attention, BackwardIsTheFormula) {
         EXPECT_CLOSE(got["dq"], problem.want.dq, dtype) << variant;
         EXPECT_CLOSE(got["dk"], problem.want.dk, dtype) << variant;
         EXPECT_CLOSE(got["dv"], problem.want.dv, dtype) << variant;
+        if (problem.bias) {
+            EXPECT_TRUE(close_in_terms(got["dbias"], problem.want, dtype)) << variant;
+        }
         if (!plain) continue;
         EXPECT_TRUE(no_worse(got["dq"], plain->dq, problem.want.dq)) << variant << " dq";
         EXPECT_TRUE(no_worse(got["dk"], plain->dk, problem.want.dk)) << variant << " dk";
@@ -315,6 +370,9 @@ TEST_P(Attention, BitsDoNotDependOnThreads) {
             const Results more = problem.backward().kernel(variant).threads(threads).run();
             for (const char* name : {"dq", "dk", "dv"}) {
                 EXPECT_EQ(more[name], one[name]) << variant << " " << name << " " << threads;
+            }
+            if (problem.bias) {
+                EXPECT_EQ(more["dbias"], one["dbias"]) << variant << " " << threads;
             }
         }
     }
@@ -424,6 +482,23 @@ TEST(AttentionCalls, WhatIsBehindALengthDoesNotMatter) {
 TEST(AttentionCalls, DecodeTakesAFewQueries) {
     const auto message = Problem(kPlain, INGOT_F32).forward().kernel("decode").fails(INGOT_ERROR_UNSUPPORTED);
     EXPECT_NE(message.find("100 queries, but it takes at most 4"), std::string::npos) << message;
+}
+
+TEST(AttentionCalls, ABiasNeedsNoGradient) {
+    Case c = kPlain;
+    c.distances = 9;
+    const Problem problem(c, INGOT_F32);
+    for (const std::string& variant : variants_of("attention_backward")) {
+        if (!supports(variant, c, INGOT_F32, true)) continue;
+        EXPECT_CLOSE(problem.backward(false).kernel(variant).run()["dq"], problem.want.dq, INGOT_F32) << variant;
+    }
+}
+
+TEST(AttentionCalls, ABiasHasAsManyDistancesToEitherSide) {
+    Case c = kPlain;
+    c.distances = 8;
+    const auto message = Problem(c, INGOT_F32).forward().fails(INGOT_ERROR_INVALID_ARGUMENT);
+    EXPECT_NE(message.find("bias has 8 distances"), std::string::npos) << message;
 }
 
 TEST(AttentionCalls, HeadsMustBeAMultiple) {

@@ -31,8 +31,8 @@
 extern "C" {
 #endif
 
-/** Version of this ABI; changes with every incompatible change of this header. */
-#define INGOT_ABI_VERSION 1
+/** Version of this ABI; changes with every incompatible change of this header, of kernel.h and of an op's operands. */
+#define INGOT_ABI_VERSION 2
 
 /** Most dimensions that a tensor can have. */
 #define INGOT_MAX_RANK 6
