@@ -306,10 +306,10 @@ internal unsafe struct NativeKernelSupport
 internal static class NativeConstants
 {
     /// <summary>The first 16 hexadecimal digits of the SHA-256 of the ingot.h that this was generated from.</summary>
-    public const ulong HeaderHash = 0x07738768d00f32f8;
+    public const ulong HeaderHash = 0xcc9fac686b864a21;
 
-    /// <summary>Version of this ABI; changes with every incompatible change of this header.</summary>
-    public const int AbiVersion = 1;
+    /// <summary>Version of this ABI; changes with every incompatible change of this header, of kernel.h and of an op's operands.</summary>
+    public const int AbiVersion = 2;
 
     /// <summary>Most dimensions that a tensor can have.</summary>
     public const int MaxRank = 6;

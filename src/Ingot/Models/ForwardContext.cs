@@ -136,18 +136,29 @@ public sealed class ForwardContext
     }
 
     /// <summary>Self-attention of an encoder over its sources: q, k and v [B, S, H, D]. Every token sees every token.</summary>
-    public Tensor SourceAttention(Tensor q, Tensor k, Tensor v) =>
-        Attention.Apply(q, k, v, new AttentionMask(Causal: false), keyLengths: SourceLengths);
+    /// <param name="q">Queries.</param>
+    /// <param name="k">Keys.</param>
+    /// <param name="v">Values.</param>
+    /// <param name="scale">Factor on q·k; 0 for 1/sqrt(D).</param>
+    /// <param name="bias">What is added to scores by distance (<see cref="Attention.Apply"/>); null for nothing.</param>
+    public Tensor SourceAttention(Tensor q, Tensor k, Tensor v, double scale = 0, Tensor? bias = null) =>
+        Attention.Apply(q, k, v, new AttentionMask(Causal: false), keyLengths: SourceLengths, scale: scale, bias: bias);
 
     /// <summary>Self-attention of q [B, T, H, D] over k and v [B, T, KV, D], through the cache if there is one.</summary>
-    public Tensor SelfAttention(Tensor q, Tensor k, Tensor v, AttentionMask mask)
+    /// <param name="q">Queries.</param>
+    /// <param name="k">Keys.</param>
+    /// <param name="v">Values.</param>
+    /// <param name="mask">Which keys a query sees.</param>
+    /// <param name="scale">Factor on q·k; 0 for 1/sqrt(D).</param>
+    /// <param name="bias">What is added to scores by distance (<see cref="Attention.Apply"/>); null for nothing.</param>
+    public Tensor SelfAttention(Tensor q, Tensor k, Tensor v, AttentionMask mask, double scale = 0, Tensor? bias = null)
     {
         if (CacheCapacity == 0)
-            return Attention.Apply(q, k, v, mask, Segments, Segments);
+            return Attention.Apply(q, k, v, mask, Segments, Segments, scale: scale, bias: bias);
         var layer = _caches.Count / 2;
         var keys = Cache($"cache.{layer}.k", k);
         var values = Cache($"cache.{layer}.v", v);
-        return Attention.Apply(q, keys, values, mask, keyLengths: KeyLengths);
+        return Attention.Apply(q, keys, values, mask, keyLengths: KeyLengths, scale: scale, bias: bias);
     }
 
     /// <summary>x with elements dropped at the given rate while training.</summary>

@@ -6,6 +6,7 @@ using Ingot.Graphs.Ops;
 using Ingot.Models.Bert;
 using Ingot.Models.Gpt2;
 using Ingot.Models.Llama;
+using Ingot.Models.T5;
 using Ingot.Models.Transformer;
 
 namespace Ingot.Models;
@@ -17,7 +18,7 @@ namespace Ingot.Models;
 public abstract record ModelConfig
 {
     /// <summary>model_type of the families that there are.</summary>
-    public static IReadOnlyList<string> Families { get; } = ["gpt2", "llama", "qwen2", "qwen3", "marian", "m2m_100", "bert", "roberta"];
+    public static IReadOnlyList<string> Families { get; } = ["gpt2", "llama", "qwen2", "qwen3", "marian", "m2m_100", "t5", "mt5", "bert", "roberta"];
 
     /// <summary>Hugging Face's model_type: one of <see cref="Families"/>.</summary>
     public abstract string ModelType { get; }
@@ -159,7 +160,7 @@ public abstract record ModelConfig
     {
         var keys = new ConfigKeys(json);
         RefuseOtherComputations(keys);
-        keys.Expect("is_encoder_decoder", keys.Text("model_type") is "marian" or "m2m_100");
+        keys.Expect("is_encoder_decoder", keys.Text("model_type") is "marian" or "m2m_100" or "t5" or "mt5");
         ModelConfig config = keys.Text("model_type") switch
         {
             "gpt2" => Gpt2Config.Read(keys),
@@ -168,6 +169,8 @@ public abstract record ModelConfig
             "qwen3" => LlamaConfig.Read(keys, LlamaFlavor.Qwen3),
             "marian" => MarianConfig.Read(keys),
             "m2m_100" => M2M100Config.Read(keys),
+            "t5" => T5Config.Read(keys, T5Flavor.T5),
+            "mt5" => T5Config.Read(keys, T5Flavor.Mt5),
             "bert" => BertConfig.Read(keys, BertFlavor.Bert),
             "roberta" => BertConfig.Read(keys, BertFlavor.Roberta),
             var other => throw new FormatException($"model_type '{other}' is not supported; supported are {string.Join(", ", Families)}"),

@@ -2,6 +2,8 @@ using Ingot.Bindings;
 using Ingot.Checkpoints;
 using Ingot.Generation;
 using Ingot.Graphs;
+using Ingot.Models;
+using Ingot.Models.T5;
 using Ingot.Models.Transformer;
 using Ingot.Tests.Graphs;
 using Ingot.Tokenizers;
@@ -19,13 +21,13 @@ public sealed class EncoderDecoderDecodingTests
 
     private static readonly int[][] Sources = [[5, 9, 2, 17, 3, 8, 1, 4, 4], [11], [6, 6, 20, 13], [3, 1, 4, 1, 5]];
 
-    private static TransformerConfig[] Models => EncoderDecoderGradientTests.Models;
+    private static EncoderDecoderConfig[] Models => EncoderDecoderGradientTests.Models;
 
     [TestCaseSource(nameof(Models))]
-    public void TokenByTokenIsTheReference(TransformerConfig model)
+    public void TokenByTokenIsTheReference(EncoderDecoderConfig model)
     {
         using var store = ModelGradientTests.Store(model, DType.F32, training: false);
-        var reference = new ReferenceTransformer(model, ModelGradientTests.Values(store));
+        var reference = ReferenceEncoderDecoder.Of(model, ModelGradientTests.Values(store));
         int[] tokens = [model.DecoderStart, 7, 4, 20, 9, 1];
         using var decoder = new Decoder(model, store);
         foreach (var source in Sources)
@@ -39,10 +41,10 @@ public sealed class EncoderDecoderDecodingTests
     }
 
     [TestCaseSource(nameof(Models))]
-    public void GreedyTextsAreThoseOfTheReferenceInAnyRows(TransformerConfig model)
+    public void GreedyTextsAreThoseOfTheReferenceInAnyRows(EncoderDecoderConfig model)
     {
         using var store = ModelGradientTests.Store(model, DType.F32, training: false);
-        var reference = new ReferenceTransformer(model, ModelGradientTests.Values(store));
+        var reference = ReferenceEncoderDecoder.Of(model, ModelGradientTests.Values(store));
         var expected = Sources.Select(source => Greedy(reference, model, source)).ToArray();
         // Not all the same, or else a source that another row has would not show.
         Assert.That(expected.Distinct(SequenceComparer.Instance).Count(), Is.GreaterThan(2));
@@ -62,13 +64,18 @@ public sealed class EncoderDecoderDecodingTests
     }
 
     [TestCaseSource(nameof(Models))]
-    public void BeamsFindWhatAnExhaustiveSearchFinds(TransformerConfig model)
+    public void BeamsFindWhatAnExhaustiveSearchFinds(EncoderDecoderConfig model)
     {
         // So few tokens that all texts can be counted.
-        model = model with { VocabSize = 5, DecoderStart = 4, Padding = 1 };
+        model = model switch
+        {
+            TransformerConfig c => c with { VocabSize = 5, DecoderStart = 4, Padding = 1 },
+            T5Config c => c with { VocabSize = 5, DecoderStart = 4, Padding = 1 },
+            _ => throw new ArgumentException(model.ModelType),
+        };
         const int End = 0, Length = 3;
         using var store = ModelGradientTests.Store(model, DType.F32, training: false);
-        var reference = new ReferenceTransformer(model, ModelGradientTests.Values(store));
+        var reference = ReferenceEncoderDecoder.Of(model, ModelGradientTests.Values(store));
         using var decoder = new Decoder(model, store);
         foreach (var source in new int[][] { [1, 2, 3, 2], [3] })
         {
@@ -203,7 +210,7 @@ public sealed class EncoderDecoderDecodingTests
         return folder;
     }
 
-    private static int[] Greedy(ReferenceTransformer reference, TransformerConfig model, int[] source)
+    private static int[] Greedy(ReferenceEncoderDecoder reference, EncoderDecoderConfig model, int[] source)
     {
         List<int> tokens = [model.DecoderStart];
         for (var i = 0; i < Most; i++)

@@ -3,6 +3,7 @@ using Ingot.Data;
 using Ingot.Graphs;
 using Ingot.Graphs.Passes;
 using Ingot.Models;
+using Ingot.Models.T5;
 using Ingot.Models.Transformer;
 using Ingot.Training;
 using NUnit.Framework;
@@ -10,14 +11,14 @@ using NUnit.Framework;
 namespace Ingot.Tests.Graphs;
 
 /// <summary>
-/// Whole encoder-decoders against <see cref="ReferenceTransformer"/>: loss and gradients of a batch whose sources and targets have
+/// Whole encoder-decoders against <see cref="ReferenceEncoderDecoder"/>: loss and gradients of a batch whose sources and targets have
 /// unequal lengths, so that padding that counted anywhere would show.
 /// </summary>
 public sealed class EncoderDecoderGradientTests
 {
     private const int MostLength = 6, MostSource = 7;
 
-    internal static readonly TransformerConfig[] Models =
+    internal static readonly EncoderDecoderConfig[] Models =
     [
         new MarianConfig
         {
@@ -28,6 +29,16 @@ public sealed class EncoderDecoderGradientTests
         {
             VocabSize = 29, ModelWidth = 16, EncoderLayers = 1, DecoderLayers = 2, EncoderHeads = 2, DecoderHeads = 4, EncoderInner = 24,
             DecoderInner = 24, Positions = 9, InitStd = 0.3,
+        },
+        new T5Config
+        {
+            VocabSize = 31, ModelWidth = 12, HeadSize = 5, Inner = 20, EncoderLayers = 2, DecoderLayers = 1, Heads = 3, Buckets = 8, MaxDistance = 5,
+            Positions = 10, InitializerFactor = 0.8,
+        },
+        new T5Config
+        {
+            Flavor = T5Flavor.Mt5, VocabSize = 29, ModelWidth = 16, HeadSize = 8, Inner = 18, EncoderLayers = 1, DecoderLayers = 2, Heads = 4,
+            Buckets = 4, MaxDistance = 8, FeedForwardProjection = "gated-gelu", TieWordEmbeddings = false, Positions = 10, InitializerFactor = 0.7,
         },
     ];
 
@@ -40,7 +51,7 @@ public sealed class EncoderDecoderGradientTests
     ];
 
     [TestCaseSource(nameof(Models))]
-    public void GradientsAreThoseOfCentralDifferences(TransformerConfig model)
+    public void GradientsAreThoseOfCentralDifferences(EncoderDecoderConfig model)
     {
         using var store = ModelGradientTests.Store(model, DType.F32);
         var values = ModelGradientTests.Values(store);
@@ -50,7 +61,7 @@ public sealed class EncoderDecoderGradientTests
         var result = step.Finish();
 
         double Loss(IReadOnlyDictionary<string, double[]> parameters) =>
-            new ReferenceTransformer(model, parameters).Loss(Pairs[..2], smoothing: 0.1);
+            ReferenceEncoderDecoder.Of(model, parameters).Loss(Pairs[..2], smoothing: 0.1);
         Assert.That(result.Loss, Is.EqualTo(Loss(values)).Within(1e-4).Percent);
         var random = new Random(5);
         foreach (var p in store.Parameters)
@@ -73,17 +84,17 @@ public sealed class EncoderDecoderGradientTests
     }
 
     [TestCaseSource(nameof(Models))]
-    public void TheEvaluatorGivesTheSameLoss(TransformerConfig model)
+    public void TheEvaluatorGivesTheSameLoss(EncoderDecoderConfig model)
     {
         using var store = ModelGradientTests.Store(model, DType.F32, training: false);
         using var evaluator = new Evaluator(model, store, Pairs.Length, MostLength, sourceLength: MostSource);
         var (sum, count) = evaluator.Run(Batch());
         Assert.That(count, Is.EqualTo(9));
-        Assert.That(sum / count, Is.EqualTo(new ReferenceTransformer(model, ModelGradientTests.Values(store)).Loss(Pairs[..2])).Within(1e-4).Percent);
+        Assert.That(sum / count, Is.EqualTo(ReferenceEncoderDecoder.Of(model, ModelGradientTests.Values(store)).Loss(Pairs[..2])).Within(1e-4).Percent);
     }
 
     [TestCaseSource(nameof(Models))]
-    public void LongerPaddingRecomputingAndMicroBatchesChangeNothing(TransformerConfig model)
+    public void LongerPaddingRecomputingAndMicroBatchesChangeNothing(EncoderDecoderConfig model)
     {
         var plain = Gradients(model, new() { Batch = Pairs.Length, Length = MostLength });
         Assert.That(plain.Any(g => g != 0));
@@ -100,7 +111,7 @@ public sealed class EncoderDecoderGradientTests
     }
 
     [TestCaseSource(nameof(Models))]
-    public void Bf16GradientsAreCloseToFp32(TransformerConfig model)
+    public void Bf16GradientsAreCloseToFp32(EncoderDecoderConfig model)
     {
         var options = new TrainingStepOptions { Batch = Pairs.Length, Length = MostLength };
         var error = RelativeError(Gradients(model, options with { ComputeType = DType.Bf16 }), Gradients(model, options));

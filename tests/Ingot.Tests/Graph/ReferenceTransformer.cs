@@ -2,40 +2,16 @@ using Ingot.Models.Transformer;
 
 namespace Ingot.Tests.Graphs;
 
-/// <summary>A pair for the reference: what the encoder reads, what the decoder is given, and what it should write.</summary>
-internal sealed record ReferencePair(int[] Source, int[] Tokens, int[] Targets);
-
 /// <summary>
 /// Marian and M2M-100 in plain double precision, one pair at a time and without padding, written from the papers, sharing nothing with
 /// the library: the check.
 /// </summary>
-internal sealed class ReferenceTransformer(TransformerConfig c, IReadOnlyDictionary<string, double[]> parameters)
+internal sealed class ReferenceTransformer(TransformerConfig c, IReadOnlyDictionary<string, double[]> parameters) : ReferenceEncoderDecoder
 {
     private bool IsMarian => c is MarianConfig;
 
-    /// <summary>Mean cross-entropy of all targets that are not −100.</summary>
-    public double Loss(IReadOnlyList<ReferencePair> pairs, double smoothing = 0)
-    {
-        var (sum, count) = (0.0, 0);
-        foreach (var pair in pairs)
-        {
-            var logits = Logits(pair.Source, pair.Tokens);
-            for (var t = 0; t < pair.Targets.Length; t++)
-            {
-                if (pair.Targets[t] == -100)
-                    continue;
-                var max = logits[t].Max();
-                var log = max + Math.Log(logits[t].Sum(v => Math.Exp(v - max)));
-                sum += ((1 - smoothing) * (log - logits[t][pair.Targets[t]])) + (smoothing * logits[t].Average(v => log - v));
-                count++;
-            }
-        }
-
-        return sum / count;
-    }
-
-    /// <summary>Logits behind each of the decoder's tokens.</summary>
-    public double[][] Logits(int[] source, int[] tokens)
+    /// <inheritdoc/>
+    public override double[][] Logits(int[] source, int[] tokens)
     {
         var states = Encode(source);
         var x = Embed(tokens);

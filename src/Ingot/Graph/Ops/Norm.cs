@@ -52,13 +52,13 @@ public static class Norm
         }
     }
 
-    /// <summary>RMSNorm (Zhang and Sennrich 2019) of x [N, C] with its own parameter in the scope <paramref name="name"/>.</summary>
-    public static Tensor RmsNorm(Tensor x, string name, double epsilon)
+    /// <summary>RMSNorm (Zhang and Sennrich 2019) of x [N, C] with its own parameter in the scope <paramref name="name"/>, which starts with ones.</summary>
+    public static Tensor RmsNorm(Tensor x, string name, double epsilon, Initializer? initializer = null)
     {
         var g = x.Graph;
         using (g.Scope(name))
         {
-            var weight = g.Parameter("weight", [x.Shape[^1]], Initializer.Ones);
+            var weight = g.Parameter("weight", [x.Shape[^1]], initializer ?? Initializer.Ones);
             var y = g.Like(x);
             g.Emit(RmsNormOp, [Views.Contiguous(x), null, weight, y, null, Statistic(x)], new OpAttribute("epsilon", epsilon));
             return y;
