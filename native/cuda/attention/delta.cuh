@@ -27,8 +27,8 @@ template <typename T>
 ingot_status launch_delta(const ingot_kernel_call* call, const Problem& p, float* delta) {
     const int64_t rows = p.batch * p.heads * p.queries;
     if (rows == 0) return INGOT_OK;
-    return launch(call, delta_kernel<T>, blocks(rows, kDeltaRows), kDeltaThreads, 0, p, Rows<const T>(call->tensors[6]),
-                  Rows<const T>(call->tensors[8]), delta);
+    return launch(call, delta_kernel<T>, blocks(rows, kDeltaRows), kDeltaThreads, 0, p,
+                  Rows<const T>(call->tensors[kY]), Rows<const T>(call->tensors[kDy]), delta);
 }
 
 }  // namespace ingot::cuda::attention

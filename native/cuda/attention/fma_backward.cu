@@ -119,12 +119,12 @@ ingot_status launch_forms(const ingot_kernel_call* call, const Problem& p, const
         const dim3 grid(blocks(rows, kTile<kWidth>), static_cast<unsigned>(p.batch * heads));
         return launch(call, kernel, grid, kFmaThreads, kShared<kWidth>, p, o);
     };
-    const float* const lse = data<const float>(t[7]);
+    const float* const lse = data<const float>(t[kLse]);
     const ingot_status status = run(flash_fma_backward_kernel<kWidth, fast, false>,
-                                    {{t[0], t[8]}, {t[1], t[2]}, lse, delta, {t[9], t[9]}}, p.queries, p.heads);
+                                    {{t[0], t[kDy]}, {t[1], t[2]}, lse, delta, {t[kDq], t[kDq]}}, p.queries, p.heads);
     if (status != INGOT_OK) return status;
-    return run(flash_fma_backward_kernel<kWidth, fast, true>, {{t[1], t[2]}, {t[0], t[8]}, lse, delta, {t[10], t[11]}},
-               p.keys, p.kv_heads);
+    return run(flash_fma_backward_kernel<kWidth, fast, true>,
+               {{t[1], t[2]}, {t[0], t[kDy]}, lse, delta, {t[kDk], t[kDv]}}, p.keys, p.kv_heads);
 }
 
 ingot_status launch_backward(const ingot_kernel_call* call) {
@@ -133,7 +133,7 @@ ingot_status launch_backward(const ingot_kernel_call* call) {
     const ingot_status status = launch_delta<float>(call, p, delta);
     if (status != INGOT_OK) return status;
     bool fast = true;
-    for (const int i : {0, 1, 2, 8, 9, 10, 11}) fast = fast && in_packs(call->tensors[i]);
+    for (const int i : {0, 1, 2, int{kDy}, int{kDq}, int{kDk}, int{kDv}}) fast = fast && in_packs(call->tensors[i]);
     return with_fma_width(p.head_size, [&](auto width) {
         constexpr int kWidth = decltype(width)::value;
         return fast ? launch_forms<kWidth, true>(call, p, delta) : launch_forms<kWidth, false>(call, p, delta);
@@ -141,7 +141,7 @@ ingot_status launch_backward(const ingot_kernel_call* call) {
 }
 
 uint64_t workspace(const ingot_kernel_call* call) {
-    return static_cast<uint64_t>(element_count(call->tensors[7])) * sizeof(float);
+    return static_cast<uint64_t>(element_count(call->tensors[kLse])) * sizeof(float);
 }
 
 int32_t supports(const ingot_kernel_call* call) {

@@ -102,8 +102,8 @@ __global__ void __launch_bounds__(kFmaThreads, 2) flash_fma_kernel(Problem p, Op
 ingot_status launch_forward(const ingot_kernel_call* call) {
     const ingot_tensor* t = call->tensors;
     const Problem p(call);
-    const Operands o = {t[0], t[1], t[2], t[6], data<float>(t[7])};
-    const bool fast = in_packs(t[0]) && in_packs(t[1]) && in_packs(t[2]) && in_packs(t[6]);
+    const Operands o = {t[0], t[1], t[2], t[kY], data<float>(t[kLse])};
+    const bool fast = in_packs(t[0]) && in_packs(t[1]) && in_packs(t[2]) && in_packs(t[kY]);
     return with_fma_width(p.head_size, [&](auto width) {
         constexpr int kWidth = decltype(width)::value;
         const dim3 grid(blocks(p.queries, kTile<kWidth>), static_cast<unsigned>(p.batch * p.heads));

@@ -88,9 +88,10 @@ struct Mask {
     }
 };
 
-/// For `supports`: positions of 32 bits, a grid and shared memory that this GPU has.
+/// For `supports`: no bias, positions of 32 bits, a grid and shared memory that this GPU has.
 inline int32_t supports_tiles(const ingot_kernel_call* call, size_t shared) {
     const ingot_tensor& q = call->tensors[0];
+    if (!refuse_bias(call)) return 0;
     if (q.shape[1] > INT32_MAX / 4 || call->tensors[1].shape[1] > INT32_MAX / 4)
         return say(call, 0, "sequences of more than 536,870,911 tokens");
     if (q.shape[0] * q.shape[2] > 65535) return say(call, 0, "more than 65,535 heads in all sequences together");

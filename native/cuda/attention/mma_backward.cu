@@ -199,12 +199,19 @@ ingot_status launch_kernels(const ingot_kernel_call* call, const Problem& p, con
 ingot_status launch_backward(const ingot_kernel_call* call) {
     const ingot_tensor* t = call->tensors;
     const Problem p(call);
-    const Operands o = {
-        t[0], t[1], t[2], t[8], data<const float>(t[7]), t[9], t[10], t[11], static_cast<float*>(call->workspace)};
+    const Operands o = {t[0],
+                        t[1],
+                        t[2],
+                        t[kDy],
+                        data<const float>(t[kLse]),
+                        t[kDq],
+                        t[kDk],
+                        t[kDv],
+                        static_cast<float*>(call->workspace)};
     const ingot_status status = launch_delta<bf16>(call, p, o.delta);
     if (status != INGOT_OK) return status;
     bool fast = true;
-    for (const int i : {0, 1, 2, 8, 9, 10, 11}) fast = fast && in_chunks(t[i]);
+    for (const int i : {0, 1, 2, int{kDy}, int{kDq}, int{kDk}, int{kDv}}) fast = fast && in_chunks(t[i]);
     return with_width(p.head_size, [&](auto width) {
         constexpr int kWidth = decltype(width)::value;
         return fast ? launch_kernels<kWidth, true>(call, p, o) : launch_kernels<kWidth, false>(call, p, o);
@@ -212,7 +219,7 @@ ingot_status launch_backward(const ingot_kernel_call* call) {
 }
 
 uint64_t workspace(const ingot_kernel_call* call) {
-    return static_cast<uint64_t>(element_count(call->tensors[7])) * sizeof(float);
+    return static_cast<uint64_t>(element_count(call->tensors[kLse])) * sizeof(float);
 }
 
 int32_t supports(const ingot_kernel_call* call) {

@@ -191,8 +191,8 @@ __global__ void __launch_bounds__(kMmaThreads) flash_mma_kernel(Problem p, Opera
 ingot_status launch_forward(const ingot_kernel_call* call) {
     const ingot_tensor* t = call->tensors;
     const Problem p(call);
-    const Operands o = {t[0], t[1], t[2], t[6], data<float>(t[7])};
-    const bool fast = in_chunks(t[0]) && in_chunks(t[1]) && in_chunks(t[2]) && in_chunks(t[6]);
+    const Operands o = {t[0], t[1], t[2], t[kY], data<float>(t[kLse])};
+    const bool fast = in_chunks(t[0]) && in_chunks(t[1]) && in_chunks(t[2]) && in_chunks(t[kY]);
     return with_width(p.head_size, [&](auto width) {
         constexpr int kWidth = decltype(width)::value;
         const dim3 grid(blocks(p.queries, kBlockQueries<kWidth>), static_cast<unsigned>(p.batch * p.heads));

@@ -2,7 +2,8 @@
 //
 // A lane takes a key (or, for dk and dv, a query) of 32 and computes its product alone; the sums over the 32 are then
 // made element by element of the head, each by one lane. Backward goes over the pairs twice, by queries for dq and by
-// keys for dk and dv, so that every result is one sum in a fixed order.
+// keys for dk and dv, so that every result is one sum in a fixed order. A bias's gradient takes them once more, by
+// distances.
 #include "cuda/attention/problem.h"
 #include "cuda/pointwise.h"
 
@@ -42,14 +43,16 @@ __global__ void __launch_bounds__(kWarp)
     const int lane = static_cast<int>(threadIdx.x);
     const T* const query = q.at(at.b, at.i, at.h);
     for (int64_t d = lane; d < p.head_size; d += kWarp) sum[d] = 0;
-    const KeyRange range = p.visible(at.i, p.length(at.b));
+    const int64_t length = p.length(at.b);
+    const KeyRange range = p.visible(at.i, length);
     float max = -INFINITY, total = 0;
     for (int64_t first = range.begin; first < range.end; first += kWarp) {
         const int64_t j = first + lane;
         const int rows = static_cast<int>(range.end - first < kWarp ? range.end - first : kWarp);
         float score = -INFINITY;
         if (lane < rows && p.same_segment(at.b, at.i, j))
-            score = p.scale * dot(query, k.at(at.b, j, at.h / p.group), p.head_size);
+            score = fmaf(p.scale, dot(query, k.at(at.b, j, at.h / p.group), p.head_size),
+                         p.bias_of<T>(at.h, at.i, j, length));
         const float greatest = fmaxf(max, warp_max(score));
         // Nothing seen so far: weights are 0, not e^(-inf + inf).
         const float shift = greatest == -INFINITY ? 0 : greatest;
@@ -74,7 +77,7 @@ struct Gradients {
     Rows<T> dq, dk, dv;
 };
 
-/// A pair's probability, and the loss's derivative for its scaled score.
+/// A pair's probability, and the loss's derivative for its score.
 struct Pair {
     float probability, derivative;
 };
@@ -83,7 +86,8 @@ template <typename T>
 __device__ Pair pair(const Problem& p, const Gradients<T>& g, int64_t b, int64_t h, int64_t i, int64_t j) {
     const int64_t kv = h / p.group;
     if (!p.same_segment(b, i, j)) return {0, 0};
-    const float score = p.scale * dot(g.q.at(b, i, h), g.k.at(b, j, kv), p.head_size);
+    const float score = fmaf(p.scale, dot(g.q.at(b, i, h), g.k.at(b, j, kv), p.head_size),
+                             p.bias_of<T>(h, i, j, p.bias ? p.length(b) : 0));
     const float probability = expf(score - g.lse[(b * p.heads + h) * p.queries + i]);
     const T* const dy = g.dy.at(b, i, h);
     const float change = dot(dy, g.v.at(b, j, kv), p.head_size) - dot(dy, g.y.at(b, i, h), p.head_size);
@@ -145,6 +149,26 @@ __global__ void __launch_bounds__(kWarp) naive_dk_dv_kernel(Problem p, Gradients
     }
 }
 
+/// A warp a distance and head; a lane takes every 32nd query.
+template <typename T>
+__global__ void __launch_bounds__(kWarp) naive_dbias_kernel(Problem p, Gradients<T> g) {
+    const int64_t row = blockIdx.x / p.heads, h = blockIdx.x % p.heads;
+    float sum = 0;
+    for (int64_t b = 0; b < p.batch; b++) {
+        const int64_t length = p.length(b);
+        for (int64_t i = threadIdx.x; i < p.queries; i += kWarp) {
+            // The first and the last row are also those of all that is farther.
+            const KeyRange range = p.visible(i, length);
+            const int64_t own = i + p.origin(length) + row - p.distances / 2;
+            const int64_t begin = row == 0 || own < range.begin ? range.begin : own;
+            const int64_t end = row == p.distances - 1 || own >= range.end ? range.end : own + 1;
+            for (int64_t j = begin; j < end; j++) sum += pair(p, g, b, h, i, j).derivative;
+        }
+    }
+    sum = warp_sum(sum);
+    if (threadIdx.x == 0) p.bias_gradient[blockIdx.x] = sum;
+}
+
 size_t shared_bytes(const Problem& p) {
     return static_cast<size_t>(2 * (kWarp + p.head_size)) * sizeof(float);
 }
@@ -154,20 +178,23 @@ ingot_status forward(const ingot_kernel_call* call) {
     const Problem p(call);
     const ingot_tensor* t = call->tensors;
     return launch(call, naive_kernel<T>, static_cast<unsigned>(p.batch * p.heads * p.queries), kWarp, shared_bytes(p),
-                  p, Rows<const T>(t[0]), Rows<const T>(t[1]), Rows<const T>(t[2]), Rows<T>(t[6]), data<float>(t[7]));
+                  p, Rows<const T>(t[0]), Rows<const T>(t[1]), Rows<const T>(t[2]), Rows<T>(t[kY]),
+                  data<float>(t[kLse]));
 }
 
 template <typename T>
 ingot_status backward(const ingot_kernel_call* call) {
     const Problem p(call);
     const ingot_tensor* t = call->tensors;
-    const Gradients<T> g = {t[0], t[1], t[2], t[6], t[8], data<const float>(t[7]), t[9], t[10], t[11]};
+    const Gradients<T> g = {t[0], t[1], t[2], t[kY], t[kDy], data<const float>(t[kLse]), t[kDq], t[kDk], t[kDv]};
     const auto queries = static_cast<unsigned>(p.batch * p.heads * p.queries);
     const auto keys = static_cast<unsigned>(p.batch * p.kv_heads * p.keys);
     ingot_status status = INGOT_OK;
     if (queries > 0) status = launch(call, naive_dq_kernel<T>, queries, kWarp, shared_bytes(p), p, g);
     if (keys > 0 && status == INGOT_OK)
         status = launch(call, naive_dk_dv_kernel<T>, keys, kWarp, shared_bytes(p), p, g);
+    if (p.bias_gradient && status == INGOT_OK)
+        status = launch(call, naive_dbias_kernel<T>, static_cast<unsigned>(p.distances * p.heads), kWarp, 0, p, g);
     return status;
 }
 

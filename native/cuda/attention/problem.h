@@ -11,6 +11,9 @@
 
 namespace ingot::cuda::attention {
 
+/// Operands of both ops from `bias` on; forward ends with lse.
+enum Operand { kBias = 6, kY, kLse, kDy, kDq, kDk, kDv, kDbias };
+
 /// A [B, T, H, D] operand: rows of D dense elements, any distance apart.
 template <typename T>
 struct Rows {
@@ -30,7 +33,7 @@ struct KeyRange {
     int64_t begin, end;
 };
 
-/// Sizes, masks and scale of a call of either op: their first six operands and all attributes are the same.
+/// Sizes, masks and scale of a call of either op: their first operands and all attributes are the same.
 struct Problem {
     int64_t batch, queries, keys, heads, kv_heads, group, head_size;
     bool causal;
@@ -39,6 +42,10 @@ struct Problem {
     float scale;
     /// Null if absent.
     const int32_t *query_segments, *key_segments, *kv_lengths;
+    /// What is added to scores by distance, of q's dtype, and its gradient: [distances, heads]; null if absent.
+    const void* bias;
+    float* bias_gradient;
+    int64_t distances;
     ingot_fault* fault;
 
     explicit Problem(const ingot_kernel_call* call) {
@@ -57,6 +64,9 @@ struct Problem {
         query_segments = data<int32_t>(call->tensors[3]);
         key_segments = data<int32_t>(call->tensors[4]);
         kv_lengths = data<int32_t>(call->tensors[5]);
+        bias = call->tensors[kBias].data;
+        bias_gradient = call->tensor_count > kDbias ? data<float>(call->tensors[kDbias]) : nullptr;
+        distances = present(call->tensors[kBias]) ? call->tensors[kBias].shape[0] : 0;
         fault = call->fault;
     }
 
@@ -77,6 +87,18 @@ struct Problem {
         return {window > 0 ? clamp(last - window + 1, end) : 0, end};
     }
 
+    /// The key at the place of query 0, from where distances count, if its sequence has `length` keys.
+    __device__ int64_t origin(int64_t length) const { return causal ? length - queries : 0; }
+
+    /// What is added to the score of query i and key j in head h; T is q's type.
+    template <typename T>
+    __device__ float bias_of(int64_t h, int64_t i, int64_t j, int64_t length) const {
+        if (!bias) return 0;
+        int64_t row = j - i - origin(length) + distances / 2;
+        row = row < 0 ? 0 : row < distances ? row : distances - 1;
+        return to_float(static_cast<const T*>(bias)[row * heads + h]);
+    }
+
     /// Whether the segments let query i see key j.
     __device__ bool same_segment(int64_t b, int64_t i, int64_t j) const {
         if (!key_segments) return true;
@@ -84,6 +106,11 @@ struct Problem {
         return segment >= 0 && segment == query_segments[b * queries + i];
     }
 };
+
+/// For `supports`, of kernels that add no bias.
+inline int32_t refuse_bias(const ingot_kernel_call* call) {
+    return present(call->tensors[kBias]) ? say(call, 0, "it adds no bias to scores") : 1;
+}
 
 /// FLOPs of the pairs that see each other, all sequences full and in one segment; bytes of the operands.
 inline void forward_cost(const ingot_kernel_call* call, double* flops, double* bytes) {

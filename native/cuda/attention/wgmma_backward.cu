@@ -342,7 +342,8 @@ template <int kWidth, bool of_keys>
 ingot_status launch_form(const ingot_kernel_call* call, const Problem& p, const float* delta) {
     const ingot_tensor* t = call->tensors;
     // K and V, or Q and dY.
-    const int rows[2] = {of_keys ? 1 : 0, of_keys ? 2 : 8}, columns[2] = {of_keys ? 0 : 1, of_keys ? 8 : 2};
+    const int rows[2] = {of_keys ? 1 : 0, of_keys ? 2 : int{kDy}},
+              columns[2] = {of_keys ? 0 : 1, of_keys ? int{kDy} : 2};
     Maps maps;
     for (int which = 0; which < 2; which++) {
         ingot_status status = map_operand(call, rows[which], kGroupRows, maps.rows[which]);
@@ -350,7 +351,7 @@ ingot_status launch_form(const ingot_kernel_call* call, const Problem& p, const 
             status = map_operand(call, columns[which], kColumns<kWidth, of_keys>, maps.columns[which]);
         if (status != INGOT_OK) return status;
     }
-    const Operands o = {data<const float>(t[7]), delta, {t[of_keys ? 10 : 9], t[of_keys ? 11 : 9]}};
+    const Operands o = {data<const float>(t[kLse]), delta, {t[of_keys ? kDk : kDq], t[of_keys ? kDv : kDq]}};
     const Schedule schedule =
         of_keys
             ? schedule_of(p.keys, p.batch, p.kv_heads, 4 * p.group * p.queries * p.head_size, 1, /*last_first=*/false)
@@ -381,11 +382,11 @@ ingot_status launch_backward(const ingot_kernel_call* call) {
 }
 
 uint64_t workspace(const ingot_kernel_call* call) {
-    return kCounterBytes + static_cast<uint64_t>(element_count(call->tensors[7])) * sizeof(float);
+    return kCounterBytes + static_cast<uint64_t>(element_count(call->tensors[kLse])) * sizeof(float);
 }
 
 int32_t supports(const ingot_kernel_call* call) {
-    if (!supports_wgmma(call, 128, {0, 1, 2, 8, 9, 10, 11})) return 0;
+    if (!supports_wgmma(call, 128, {0, 1, 2, int{kDy}, int{kDq}, int{kDk}, int{kDv}})) return 0;
     return supports_mma(call, with_backward_width(call->tensors[0].shape[3], [](auto width) {
                             return size_t{std::max(Layout<width, true>::kBytes, Layout<width, false>::kBytes)};
                         }));

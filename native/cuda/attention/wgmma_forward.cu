@@ -372,7 +372,7 @@ auto with_wgmma_width(int64_t head_size, Body&& body) {
 ingot_status launch_forward(const ingot_kernel_call* call) {
     const ingot_tensor* t = call->tensors;
     const Problem p(call);
-    const Output o = {t[6], data<float>(t[7])};
+    const Output o = {t[kY], data<float>(t[kLse])};
     return with_wgmma_width(p.head_size, [&](auto width) {
         constexpr int kWidth = decltype(width)::value;
         Maps maps;
@@ -392,7 +392,7 @@ uint64_t workspace(const ingot_kernel_call*) {
 }
 
 int32_t supports(const ingot_kernel_call* call) {
-    if (!supports_wgmma(call, 192, {0, 1, 2, 6})) return 0;
+    if (!supports_wgmma(call, 192, {0, 1, 2, int{kY}})) return 0;
     const int64_t head_size = call->tensors[0].shape[3];
     return supports_mma(call, with_wgmma_width(head_size, [](auto width) { return size_t{Layout<width>::kBytes}; }));
 }

@@ -172,6 +172,7 @@ ingot_status launch_tiles(const ingot_kernel_call* call, void (*kernel)(Paramete
 /// For `supports`: this GPU, this driver, heads of up to `widest` elements, rows that TMA takes.
 inline int32_t supports_wgmma(const ingot_kernel_call* call, int64_t widest, std::initializer_list<int> operands) {
     const ingot_tensor* t = call->tensors;
+    if (!refuse_bias(call)) return 0;
     if (compute_capability(call) != 90) return say(call, 0, "it needs a GPU of compute capability 9.0");
     if (!has_tensor_maps()) return say(call, 0, "the driver is older than CUDA 12");
     if (t[0].shape[3] > widest) return say(call, 0, format("heads of more than %d elements", static_cast<int>(widest)));

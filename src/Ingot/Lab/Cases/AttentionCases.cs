@@ -6,11 +6,12 @@ namespace Ingot.Lab.Cases;
 internal static class AttentionCases
 {
     private sealed record Sizes(int Batch, int Queries, int Keys, int Heads, int KeyHeads, int Size, bool Causal = true, int Window = 0,
-        bool Segments = false, bool Lengths = false, long Gap = 0)
+        bool Segments = false, bool Lengths = false, long Gap = 0, int Distances = 0)
     {
         public override string ToString() => $"B={Batch},T={Queries},S={Keys},H={Heads},KV={KeyHeads},D={Size}"
             + (Causal ? ",causal=1" : "") + (Window > 0 ? $",window={Window}" : "") + (Segments ? " with segments" : "")
-            + (Lengths ? " with kv_lengths" : "") + (Gap > 0 ? $" rows {Gap} apart" : "");
+            + (Lengths ? " with kv_lengths" : "") + (Gap > 0 ? $" rows {Gap} apart" : "")
+            + (Distances > 0 ? $" with a bias of {Distances} distances" : "");
     }
 
     private static readonly Sizes[] Forward =
@@ -19,12 +20,14 @@ internal static class AttentionCases
         new(1, 130, 130, 1, 1, 64, Window: 17), new(2, 40, 40, 2, 2, 24, Segments: true), new(2, 1, 70, 4, 2, 64, Causal: false,
             Lengths: true),
         new(3, 3, 65, 2, 1, 128, Lengths: true), new(1, 70, 70, 2, 2, 80, Gap: 96), new(1, 9, 9, 2, 2, 5),
+        new(2, 37, 37, 3, 3, 16, Causal: false, Distances: 21), new(2, 1, 70, 4, 2, 64, Lengths: true, Distances: 33),
     ];
 
     private static readonly Sizes[] Backward =
     [
         new(1, 1, 1, 1, 1, 8), new(2, 5, 5, 3, 3, 16), new(1, 67, 67, 2, 1, 64), new(1, 33, 33, 4, 2, 32, Causal: false),
         new(1, 130, 130, 1, 1, 64, Window: 17), new(2, 40, 40, 2, 2, 24, Segments: true), new(1, 70, 70, 2, 2, 80, Gap: 96),
+        new(2, 37, 37, 3, 3, 16, Causal: false, Distances: 21), new(1, 67, 67, 2, 1, 64, Distances: 33),
     ];
 
     public static IEnumerable<OpCase> Of(string op, DType type) =>
@@ -41,6 +44,15 @@ internal static class AttentionCases
             : i % length / 7)];
         var (querySegments, keySegments) = (Segments(s.Queries), Segments(s.Keys));
         double[] lengths = [.. Enumerable.Range(0, s.Batch).Select(b => Math.Max(s.Queries, s.Keys - (11.0 * b)))];
+
+        var bias = random.Normal(s.Distances * s.Heads, type);
+
+        // The bias of a pair: by the key's distance from the query, the ends of the table for all that is farther.
+        int Bias(int b, int h, int i, int j)
+        {
+            var own = s.Causal ? i + (s.Lengths ? (int)lengths[b] : s.Keys) - s.Queries : i;
+            return ((Math.Clamp(j - own, -(s.Distances / 2), s.Distances / 2) + (s.Distances / 2)) * s.Heads) + h;
+        }
 
         bool Sees(int b, int i, int j)
         {
@@ -66,7 +78,7 @@ internal static class AttentionCases
         var y = new double[q.Length];
         var lse = new double[s.Batch * s.Heads * s.Queries];
         var dy = random.Normal(q.Length, type);
-        var (dq, dk, dv) = (new double[q.Length], new double[k.Length], new double[v.Length]);
+        var (dq, dk, dv, dbias) = (new double[q.Length], new double[k.Length], new double[v.Length], new double[bias.Length]);
         for (var b = 0; b < s.Batch; b++)
         {
             for (var h = 0; h < s.Heads; h++)
@@ -75,7 +87,8 @@ internal static class AttentionCases
                 {
                     var row = Query(b, i, h);
                     int[] seen = [.. Enumerable.Range(0, s.Keys).Where(j => Sees(b, i, j))];
-                    double[] scores = [.. seen.Select(j => scale * Dot(q, row, k, Key(b, j, h)))];
+                    double[] scores = [.. seen.Select(j => (scale * Dot(q, row, k, Key(b, j, h)))
+                        + (s.Distances > 0 ? bias[Bias(b, h, i, j)] : 0))];
                     var max = scores.Length == 0 ? double.NegativeInfinity : scores.Max();
                     var total = scores.Sum(score => Math.Exp(score - max));
                     lse[(((b * s.Heads) + h) * s.Queries) + i] = scores.Length == 0 ? double.NegativeInfinity : max + Math.Log(total);
@@ -92,7 +105,10 @@ internal static class AttentionCases
                     for (var n = 0; n < seen.Length; n++)
                     {
                         var key = Key(b, seen[n], h);
-                        var derivative = weights[n] * (Dot(dy, row, v, key) - mean) * scale;
+                        var change = weights[n] * (Dot(dy, row, v, key) - mean);
+                        var derivative = change * scale;
+                        if (s.Distances > 0)
+                            dbias[Bias(b, h, i, seen[n])] += change;
                         for (var d = 0; d < s.Size; d++)
                         {
                             dq[row + d] += derivative * k[key + d];
@@ -114,13 +130,16 @@ internal static class AttentionCases
                 s.Keys);
         if (s.Lengths)
             c.In("kv_lengths", lengths, DType.I32, s.Batch);
+        if (s.Distances > 0)
+            c.In("bias", bias, type, s.Distances, s.Heads);
         if (op == "attention")
             return c.Out("y", y, type, queries).Out("lse", lse, DType.F32, s.Batch, s.Heads, s.Queries);
         double[] rounded = [.. y.Select(value => CaseRandom.Round(value, type))];
-        return c.In("y", rounded, type, queries).In("lse", [.. lse.Select(value => CaseRandom.Round(value, DType.F32))], DType.F32,
+        c.In("y", rounded, type, queries).In("lse", [.. lse.Select(value => CaseRandom.Round(value, DType.F32))], DType.F32,
             s.Batch, s.Heads, s.Queries)
             .In("dy", dy, type, queries).Add(new CaseOperand("dq", type, queries, null, dq, s.Gap))
             .Add(new CaseOperand("dk", type, keys, null, dk, s.Gap)).Add(new CaseOperand("dv", type, keys, null, dv, s.Gap));
+        return s.Distances > 0 ? c.Out("dbias", dbias, DType.F32, s.Distances, s.Heads) : c;
     }
 
     private static long Product(long[] shape) => shape.Aggregate(1L, (product, length) => product * length);
