@@ -30,9 +30,12 @@ public sealed class OpSignature
     /// <summary>Names of the attributes.</summary>
     public IReadOnlyList<string> Attributes { get; }
 
-    /// <summary>Letters of the dimensions in the order in which they first occur; an operand of any shape has N and C.</summary>
-    public IReadOnlyList<string> Letters => [.. Operands.SelectMany(o => o.Dimensions ?? AnyShape).Where(d => !char.IsAsciiDigit(d[0]))
-        .Distinct()];
+    /// <summary>
+    /// Letters of the dimensions in the order in which they first occur; an operand of any shape has N and C. Those of operands that may
+    /// be absent alone are not among them.
+    /// </summary>
+    public IReadOnlyList<string> Letters => [.. Operands.Where(o => !o.IsOptional).SelectMany(o => o.Dimensions ?? AnyShape)
+        .Where(d => !char.IsAsciiDigit(d[0])).Distinct()];
 
     /// <summary>The dimensions that stand for any shape.</summary>
     public static IReadOnlyList<string> AnyShape { get; } = ["N", "C"];

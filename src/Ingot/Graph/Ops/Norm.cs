@@ -52,7 +52,10 @@ public static class Norm
         }
     }
 
-    /// <summary>RMSNorm (Zhang and Sennrich 2019) of x [N, C] with its own parameter in the scope <paramref name="name"/>, which starts with ones.</summary>
+    /// <summary>
+    /// RMSNorm (Zhang and Sennrich 2019) of x [N, C] with its own parameter in the scope <paramref name="name"/>, which starts as it is
+    /// said, or else with ones.
+    /// </summary>
     public static Tensor RmsNorm(Tensor x, string name, double epsilon, Initializer? initializer = null)
     {
         var g = x.Graph;
