@@ -112,7 +112,7 @@ public sealed class EncoderDecoderDecodingTests
     }
 
     [TestCaseSource(nameof(Models))]
-    public void BeamsOfSeveralSourcesAreThoseOfEachByItself(TransformerConfig model)
+    public void BeamsOfSeveralSourcesAreThoseOfEachByItself(EncoderDecoderConfig model)
     {
         using var store = ModelGradientTests.Store(model, DType.F32, training: false);
         using var decoder = new Decoder(model, store);
