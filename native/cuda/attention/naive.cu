@@ -36,7 +36,7 @@ struct Place {
 
 template <typename T>
 __global__ void __launch_bounds__(kWarp)
-    naive_kernel(Problem p, Rows<const T> q, Rows<const T> k, Rows<const T> v, Rows<T> y, float* lse) {
+    naive_kernel(Problem p, Rows<const T> q, Rows<const T> k, Rows<const T> v, Bias<T> bias, Rows<T> y, float* lse) {
     float* const weights = reinterpret_cast<float*>(shared_memory());
     float* const sum = weights + kWarp;
     const Place at(p.heads, p.queries);
@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(kWarp)
         float score = -INFINITY;
         if (lane < rows && p.same_segment(at.b, at.i, j))
             score = fmaf(p.scale, dot(query, k.at(at.b, j, at.h / p.group), p.head_size),
-                         p.bias_of<T>(at.h, at.i, j, length));
+                         bias.of(p, at.h, at.i, j, length));
         const float greatest = fmaxf(max, warp_max(score));
         // Nothing seen so far: weights are 0, not e^(-inf + inf).
         const float shift = greatest == -INFINITY ? 0 : greatest;
@@ -74,7 +74,10 @@ template <typename T>
 struct Gradients {
     Rows<const T> q, k, v, y, dy;
     const float* lse;
+    Bias<T> bias;
     Rows<T> dq, dk, dv;
+    /// Null if it is not wanted.
+    float* dbias;
 };
 
 /// A pair's probability, and the loss's derivative for its score.
@@ -87,7 +90,7 @@ __device__ Pair pair(const Problem& p, const Gradients<T>& g, int64_t b, int64_t
     const int64_t kv = h / p.group;
     if (!p.same_segment(b, i, j)) return {0, 0};
     const float score = fmaf(p.scale, dot(g.q.at(b, i, h), g.k.at(b, j, kv), p.head_size),
-                             p.bias_of<T>(h, i, j, p.bias ? p.length(b) : 0));
+                             g.bias.of(p, h, i, j, g.bias.table ? p.length(b) : 0));
     const float probability = expf(score - g.lse[(b * p.heads + h) * p.queries + i]);
     const T* const dy = g.dy.at(b, i, h);
     const float change = dot(dy, g.v.at(b, j, kv), p.head_size) - dot(dy, g.y.at(b, i, h), p.head_size);
@@ -159,14 +162,14 @@ __global__ void __launch_bounds__(kWarp) naive_dbias_kernel(Problem p, Gradients
         for (int64_t i = threadIdx.x; i < p.queries; i += kWarp) {
             // The first and the last row are also those of all that is farther.
             const KeyRange range = p.visible(i, length);
-            const int64_t own = i + p.origin(length) + row - p.distances / 2;
+            const int64_t own = row - g.bias.first_row(p, i, length);
             const int64_t begin = row == 0 || own < range.begin ? range.begin : own;
-            const int64_t end = row == p.distances - 1 || own >= range.end ? range.end : own + 1;
+            const int64_t end = row == g.bias.distances - 1 || own >= range.end ? range.end : own + 1;
             for (int64_t j = begin; j < end; j++) sum += pair(p, g, b, h, i, j).derivative;
         }
     }
     sum = warp_sum(sum);
-    if (threadIdx.x == 0) p.bias_gradient[blockIdx.x] = sum;
+    if (threadIdx.x == 0) g.dbias[blockIdx.x] = sum;
 }
 
 size_t shared_bytes(const Problem& p) {
@@ -178,7 +181,7 @@ ingot_status forward(const ingot_kernel_call* call) {
     const Problem p(call);
     const ingot_tensor* t = call->tensors;
     return launch(call, naive_kernel<T>, static_cast<unsigned>(p.batch * p.heads * p.queries), kWarp, shared_bytes(p),
-                  p, Rows<const T>(t[0]), Rows<const T>(t[1]), Rows<const T>(t[2]), Rows<T>(t[kY]),
+                  p, Rows<const T>(t[0]), Rows<const T>(t[1]), Rows<const T>(t[2]), Bias<T>(call), Rows<T>(t[kY]),
                   data<float>(t[kLse]));
 }
 
@@ -186,15 +189,25 @@ template <typename T>
 ingot_status backward(const ingot_kernel_call* call) {
     const Problem p(call);
     const ingot_tensor* t = call->tensors;
-    const Gradients<T> g = {t[0], t[1], t[2], t[kY], t[kDy], data<const float>(t[kLse]), t[kDq], t[kDk], t[kDv]};
+    const Gradients<T> g = {t[0],
+                            t[1],
+                            t[2],
+                            t[kY],
+                            t[kDy],
+                            data<const float>(t[kLse]),
+                            Bias<T>(call),
+                            t[kDq],
+                            t[kDk],
+                            t[kDv],
+                            data<float>(t[kDbias])};
     const auto queries = static_cast<unsigned>(p.batch * p.heads * p.queries);
     const auto keys = static_cast<unsigned>(p.batch * p.kv_heads * p.keys);
     ingot_status status = INGOT_OK;
     if (queries > 0) status = launch(call, naive_dq_kernel<T>, queries, kWarp, shared_bytes(p), p, g);
     if (keys > 0 && status == INGOT_OK)
         status = launch(call, naive_dk_dv_kernel<T>, keys, kWarp, shared_bytes(p), p, g);
-    if (p.bias_gradient && status == INGOT_OK)
-        status = launch(call, naive_dbias_kernel<T>, static_cast<unsigned>(p.distances * p.heads), kWarp, 0, p, g);
+    if (g.dbias && status == INGOT_OK)
+        status = launch(call, naive_dbias_kernel<T>, static_cast<unsigned>(g.bias.distances * p.heads), kWarp, 0, p, g);
     return status;
 }
 

@@ -42,10 +42,6 @@ struct Problem {
     float scale;
     /// Null if absent.
     const int32_t *query_segments, *key_segments, *kv_lengths;
-    /// What is added to scores by distance, of q's dtype, and its gradient: [distances, heads]; null if absent.
-    const void* bias;
-    float* bias_gradient;
-    int64_t distances;
     ingot_fault* fault;
 
     explicit Problem(const ingot_kernel_call* call) {
@@ -64,9 +60,6 @@ struct Problem {
         query_segments = data<int32_t>(call->tensors[3]);
         key_segments = data<int32_t>(call->tensors[4]);
         kv_lengths = data<int32_t>(call->tensors[5]);
-        bias = call->tensors[kBias].data;
-        bias_gradient = call->tensor_count > kDbias ? data<float>(call->tensors[kDbias]) : nullptr;
-        distances = present(call->tensors[kBias]) ? call->tensors[kBias].shape[0] : 0;
         fault = call->fault;
     }
 
@@ -87,23 +80,36 @@ struct Problem {
         return {window > 0 ? clamp(last - window + 1, end) : 0, end};
     }
 
-    /// The key at the place of query 0, from where distances count, if its sequence has `length` keys.
-    __device__ int64_t origin(int64_t length) const { return causal ? length - queries : 0; }
-
-    /// What is added to the score of query i and key j in head h; T is q's type.
-    template <typename T>
-    __device__ float bias_of(int64_t h, int64_t i, int64_t j, int64_t length) const {
-        if (!bias) return 0;
-        int64_t row = j - i - origin(length) + distances / 2;
-        row = row < 0 ? 0 : row < distances ? row : distances - 1;
-        return to_float(static_cast<const T*>(bias)[row * heads + h]);
-    }
-
     /// Whether the segments let query i see key j.
     __device__ bool same_segment(int64_t b, int64_t i, int64_t j) const {
         if (!key_segments) return true;
         const int32_t segment = key_segments[b * keys + j];
         return segment >= 0 && segment == query_segments[b * queries + i];
+    }
+};
+
+/// What is added to scores by distance; T is the type of q. It is no part of Problem, so that kernels without one do
+/// not carry it along.
+template <typename T>
+struct Bias {
+    /// [distances, heads]; null if absent.
+    const T* table;
+    int64_t distances;
+
+    explicit Bias(const ingot_kernel_call* call)
+        : table(data<const T>(call->tensors[kBias])), distances(table ? call->tensors[kBias].shape[0] : 0) {}
+
+    /// The row of keys that are as far behind query i as key 0 is, if its sequence has `length` keys; below 0, and from
+    /// `distances` on, it stands for the first and the last row.
+    __device__ int64_t first_row(const Problem& p, int64_t i, int64_t length) const {
+        return distances / 2 - i - (p.causal ? length - p.queries : 0);
+    }
+
+    /// What the score of query i and key j gets in head h.
+    __device__ float of(const Problem& p, int64_t h, int64_t i, int64_t j, int64_t length) const {
+        if (!table) return 0;
+        const int64_t row = first_row(p, i, length) + j;
+        return to_float(table[(row < 0 ? 0 : row < distances ? row : distances - 1) * p.heads + h]);
     }
 };
 
