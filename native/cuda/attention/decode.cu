@@ -23,7 +23,6 @@ constexpr int kColumns = kWidestHead / kWarp;
 template <typename T>
 struct Operands {
     Rows<const T> q, k, v;
-    Bias<T> bias;
     Rows<T> y;
     float* lse;
     /// For each key/value head of each sequence, chunk and row: greatest score (times log2 e), sum of the weights, and
@@ -83,7 +82,7 @@ __global__ void __launch_bounds__(kChunk) decode_kernel(Problem p, Operands<T> o
         __syncthreads();
         float score = -INFINITY;
         if (thread >= begin && thread < end && p.same_segment(b, i, j))
-            score = fmaf(kLog2E, o.bias.of(p, h, i, j, length), dot<T, fast>(query, o.k.at(b, j, kv), head_size));
+            score = dot<T, fast>(query, o.k.at(b, j, kv), head_size);
         const float max = block_max(score, maxima);
         // Nothing seen: weights are 0, not 2^(-inf + inf).
         const float weight = fast_exp2(score - (max == -INFINITY ? 0 : max));
@@ -144,8 +143,7 @@ template <typename T>
 ingot_status decode(const ingot_kernel_call* call) {
     const ingot_tensor *t = call->tensors, &k = t[1];
     const Problem p(call);
-    const Operands<T> o = {
-        t[0], t[1], t[2], Bias<T>(call), t[kY], data<float>(t[kLse]), static_cast<float*>(call->workspace)};
+    const Operands<T> o = {t[0], t[1], t[2], t[kY], data<float>(t[kLse]), static_cast<float*>(call->workspace)};
     constexpr int64_t n = Pack<T>::kCount;
     const bool fast = is_aligned<n>(data<T>(k)) && p.head_size % n == 0 && k.strides[0] % n == 0 &&
                       k.strides[1] % n == 0 && k.strides[2] % n == 0;
@@ -168,6 +166,7 @@ uint64_t workspace(const ingot_kernel_call* call) {
 }
 
 int32_t supports(const ingot_kernel_call* call) {
+    if (!refuse_bias(call)) return 0;
     const Problem p(call);
     if (p.queries > kMostQueries)
         return say(call, 0,
