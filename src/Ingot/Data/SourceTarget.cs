@@ -19,6 +19,10 @@ public sealed record SourceTarget(int[] Source, int[] Target)
         return Target.Length;
     }
 
+    /// <summary>An order in which pairs of about the same lengths come together.</summary>
+    internal static IEnumerable<T> LongestFirst<T>(IEnumerable<T> items, Func<T, SourceTarget> pair) =>
+        items.OrderByDescending(item => pair(item).Target.Length).ThenByDescending(item => pair(item).Source.Length);
+
     /// <summary>Checks that there are pairs, and that each has something and fits into a row.</summary>
     internal static void Check(string name, IReadOnlyList<SourceTarget> pairs, int sourceLength, int targetLength)
     {

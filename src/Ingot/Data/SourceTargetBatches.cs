@@ -77,9 +77,9 @@ public sealed class SourceTargetBatches : ISeekableBatchSource
         {
             if (value.TokenCount != _tokenCount || value.SequenceLength != SequenceLength || value.BatchSize != BatchSize)
             {
-                throw new InvalidDataException($"{_name}: the saved position is in {value.TokenCount} tokens, in batches of {value.BatchSize} "
-                    + $"targets of {value.SequenceLength}, and these pairs have {_tokenCount} in batches of {BatchSize} of {SequenceLength}. "
-                    + "Resume with the same data, tokenizer, lengths and batch size, or begin a new run.");
+                throw new InvalidDataException($"{_name}: the saved position is in {value.TokenCount} tokens, in batches of "
+                    + $"{value.BatchSize} targets of {value.SequenceLength}, and these pairs have {_tokenCount} in batches of {BatchSize} of "
+                    + $"{SequenceLength}. Resume with the same data, tokenizer, lengths and batch size, or begin a new run.");
             }
 
             if (value.Epoch < 0 || value.Index < 0 || value.Index % BatchSize != 0 || value.Index / BatchSize >= _order.Length
@@ -110,8 +110,7 @@ public sealed class SourceTargetBatches : ISeekableBatchSource
         var shuffle = new Permutation(_pairs.Count, seed);
         // Groups of batches sorted by length, cut into batches, and these in any order.
         var batches = Enumerable.Range(0, _pairs.Count).Select(place => (int)shuffle[place]).Chunk(BatchesOfAGroup * BatchSize)
-            .SelectMany(group => group.OrderByDescending(pair => _pairs[pair].Target.Length).ThenByDescending(pair => _pairs[pair].Source.Length)
-                .Chunk(BatchSize)).ToArray();
+            .SelectMany(group => SourceTarget.LongestFirst(group, pair => _pairs[pair]).Chunk(BatchSize)).ToArray();
         var shuffleBatches = new Permutation(batches.Length, CounterRandom.At(seed, 0));
         return [.. Enumerable.Range(0, batches.Length).Select(place => batches[shuffleBatches[place]])];
     }

@@ -8,15 +8,16 @@ public sealed class SourceTargetEvaluation : IEvaluationSource
     private readonly int _padToMultipleOf;
 
     /// <summary>Lays the pairs out; the parameters are those of <see cref="SourceTargetBatches"/>.</summary>
-    public SourceTargetEvaluation(string name, IReadOnlyList<SourceTarget> pairs, int batchSize, int sourceLength, int targetLength, int start,
-        int padToMultipleOf = 8)
+    public SourceTargetEvaluation(string name, IReadOnlyList<SourceTarget> pairs, int batchSize, int sourceLength, int targetLength,
+        int start, int padToMultipleOf = 8)
     {
         ArgumentNullException.ThrowIfNull(pairs);
         BatchShape.Check(batchSize, sourceLength);
         BatchShape.Check(batchSize, targetLength);
         SourceTarget.Check(name, pairs, sourceLength, targetLength);
-        (BatchSize, SourceLength, SequenceLength, _start, _padToMultipleOf) = (batchSize, sourceLength, targetLength, start, padToMultipleOf);
-        _pairs = [.. pairs.OrderByDescending(pair => pair.Target.Length).ThenByDescending(pair => pair.Source.Length)];
+        (BatchSize, SourceLength, SequenceLength) = (batchSize, sourceLength, targetLength);
+        (_start, _padToMultipleOf) = (start, padToMultipleOf);
+        _pairs = [.. SourceTarget.LongestFirst(pairs, pair => pair)];
     }
 
     /// <inheritdoc/>

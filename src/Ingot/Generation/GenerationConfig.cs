@@ -200,8 +200,8 @@ public sealed record GenerationConfig(GenerationOptions Options)
         new GenerationConfig(new GenerationOptions { EosTokenIds = endOfText is { } id ? [id] : null }) { BosTokenId = endOfText }.ToText();
 
     /// <summary>
-    /// The file of an encoder-decoder that is trained: its author's settings if the folder that it began from has some, or else the likeliest
-    /// text, as long as the model can write.
+    /// The file of an encoder-decoder that is trained: its author's settings if the folder that it began from has some, or else the
+    /// likeliest text, as long as the model can write.
     /// </summary>
     /// <param name="model">The model, which says what texts begin and end with.</param>
     /// <param name="author">The settings of the folder; null for none.</param>

@@ -17,7 +17,7 @@ public enum ModelTask
     /// <summary>A label for every token.</summary>
     TokenClassification,
 
-    /// <summary>What a text that was read becomes: its translation, its summary. One of the vocabulary behind every token of the target.</summary>
+    /// <summary>What a text becomes, its translation or its summary: one of the vocabulary behind every token of the target.</summary>
     Seq2seqLm,
 
     /// <summary>No head: hidden states, for embeddings.</summary>

@@ -47,7 +47,7 @@ public static class Presets
         ["roberta-base"] = Roberta,
         ["roberta-large"] = Roberta with { LayerCount = 24, HiddenSize = 1024, Heads = 16, IntermediateSize = 4096 },
 
-        // The Transformer (Vaswani et al. 2017, table 3), and the smaller ones that tensor2tensor has (transformer_tiny, transformer_small).
+        // The Transformer (Vaswani et al. 2017, table 3), and the smaller ones of tensor2tensor (transformer_tiny, transformer_small).
         ["transformer-tiny"] = Transformer(2, 128, 4, 512),
         ["transformer-small"] = Transformer(2, 256, 4, 1024),
         ["transformer-base"] = Transformer(6, 512, 8, 2048),

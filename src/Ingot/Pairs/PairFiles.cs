@@ -45,7 +45,7 @@ public sealed class PairFiles
         {
             return IsKnown(path)
                 ? new PairFiles(path, [path], fields)
-                : throw new InvalidDataException($"{path}: pairs of texts are read from files that end with {kinds}, or these with .gz behind");
+                : throw new InvalidDataException($"{path}: pairs of texts are read from files that end with {kinds}, perhaps with .gz behind");
         }
 
         if (!Directory.Exists(path))
@@ -62,7 +62,7 @@ public sealed class PairFiles
     }
 
     /// <summary>Reads the pairs; those without a source or a target are passed over (<see cref="Empty"/>).</summary>
-    /// <exception cref="InvalidDataException">A file is damaged, or a record has not the fields; the message names file and line.</exception>
+    /// <exception cref="InvalidDataException">A file is damaged, or a record lacks a field; the message names file and line.</exception>
     public IEnumerable<TextPair> Read(CancellationToken cancellationToken = default)
     {
         Empty = 0;
@@ -103,8 +103,8 @@ public sealed class PairFiles
             var place = rows.Describe(row.Place);
             if (row.IsBroken)
             {
-                throw new InvalidDataException($"{place}: the line has {row.Values![0]} columns, but the first one has another number, or column "
-                    + $"{string.Join(" or ", columns)} is beyond them");
+                throw new InvalidDataException($"{place}: the line has {row.Values![0]} columns, but the first one has another number, or "
+                    + $"column {string.Join(" or ", columns)} is beyond them");
             }
 
             string ValueOf(int column) => row.Values![column]?.Trim() ?? "";
@@ -123,8 +123,8 @@ public sealed class PairFiles
         foreach (var column in columns.Where(column => !known.Contains(column)))
         {
             throw new InvalidDataException($"{file.Path}:1: there is no column '{column}' in the first line, which has "
-                + $"{string.Join(", ", known.Select(name => $"'{name}'").Take(8))}: name others as sourceField and targetField (or all by number, "
-                + "from 1, if the first line is no names)");
+                + $"{string.Join(", ", known.Select(name => $"'{name}'").Take(8))}: name others as sourceField and targetField (or all by "
+                + "number, from 1, if the first line is no names)");
         }
 
         return columns;
@@ -177,8 +177,8 @@ public sealed class PairFiles
             return value;
         if (name.Split('.', 2) is [var outer, var inner] && record.TryGetProperty(outer, out var nested))
             return Find(nested, inner, place);
-        throw new InvalidDataException($"{place}: the record has no field '{name}'; it has "
-            + $"{string.Join(", ", record.EnumerateObject().Select(p => $"'{p.Name}'").Take(8))}: name others as sourceField and targetField");
+        var known = string.Join(", ", record.EnumerateObject().Select(p => $"'{p.Name}'").Take(8));
+        throw new InvalidDataException($"{place}: the record has no field '{name}'; it has {known}: name others as sourceField and targetField");
     }
 
     private static string TextOf(JsonElement text, string name, string place)

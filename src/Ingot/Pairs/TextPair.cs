@@ -14,8 +14,8 @@ public sealed record TextPair(string Place, string Source, string Target)
 }
 
 /// <summary>
-/// Where a record holds what. A field of a table is a column, by its number from 1 or by the name that the first line gives it; "a.b" is the
-/// field b of the JSON object a.
+/// Where a record holds what. A field of a table is a column, by its number from 1 or by the name that the first line gives it; "a.b" is
+/// the field b of the JSON object a.
 /// </summary>
 public sealed record PairFields
 {

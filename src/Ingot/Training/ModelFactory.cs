@@ -48,7 +48,8 @@ public static class ModelFactory
             (_, "QWEN3") => Apply(Family(LlamaFlavor.Qwen3, options), options, vocabularySize, endOfText),
             (_, "BERT") => Apply(Family(new BertConfig(), options), options, vocabularySize, endOfText, padding, labels),
             (_, "ROBERTA") => Apply(Family(Presets.Roberta, options), options, vocabularySize, endOfText, padding, labels),
-            (_, "MARIAN") => Apply(Family(new MarianConfig { ScaleEmbedding = true }, options), options, vocabularySize, endOfText, padding),
+            (_, "MARIAN") =>
+                Apply(Family(new MarianConfig { ScaleEmbedding = true }, options), options, vocabularySize, endOfText, padding),
             (_, "M2M_100") => Apply(Family(new M2M100Config(), options), options, vocabularySize, endOfText, padding),
             _ => throw new ArgumentException(
                 $"model '{options.Model}' is not known; known are the families {string.Join(", ", TrainingOptions.ModelFamilies)}, "

@@ -102,8 +102,11 @@ internal sealed class PairPart(TrainingSource source, TrainingOptions options, d
         if (_model!.HasLanguages)
             RequireLanguages();
         else if (_fields is not { SourceLanguage: null, TargetLanguage: null, SourceLanguageField: null, TargetLanguageField: null })
-            throw new InvalidDataException($"{Name}: a {_model.ModelType} learns one direction and has no tokens of languages: leave sourceLanguage, "
-                + "targetLanguage and their fields out, or take an m2m_100");
+        {
+            throw new InvalidDataException($"{Name}: a {_model.ModelType} learns one direction and has no tokens of languages: leave "
+                + "sourceLanguage, targetLanguage and their fields out, or take an m2m_100");
+        }
+
         var encoder = new PairEncoder(_tokenizer!, _model.EndOfText[0]);
         var languages = new Dictionary<string, int>(StringComparer.Ordinal);
         var files = Files;
@@ -125,8 +128,9 @@ internal sealed class PairPart(TrainingSource source, TrainingOptions options, d
             observer.OnWarning($"{Name}: {files.Empty:N0} records without a source or a target were left out");
         if (tooLong > 0)
         {
-            observer.OnWarning($"{Name}: {tooLong:N0} of {read:N0} pairs have sources of more than {mostSource} tokens (maxSourceLength) or targets of "
-                + $"more than {mostTarget} (maxTargetLength) and were {(options.Truncation == true ? "cut" : "left out (truncation cuts them)")}");
+            observer.OnWarning($"{Name}: {tooLong:N0} of {read:N0} pairs have sources of more than {mostSource} tokens (maxSourceLength) or "
+                + $"targets of more than {mostTarget} (maxTargetLength) and were "
+                + (options.Truncation == true ? "cut" : "left out (truncation cuts them)"));
         }
 
         var held = fraction is { } share ? HeldBack([.. all.Select(pair => pair.Texts)], share) : [.. all.Select(_ => true)];
@@ -135,7 +139,8 @@ internal sealed class PairPart(TrainingSource source, TrainingOptions options, d
         if ((fraction is null ? _validation : _train) is [])
         {
             throw new InvalidDataException($"{Name}: none of {read:N0} pairs can be {(fraction is null ? "measured" : "learnt")}: "
-                + (read == 0 ? "there are none with a source and a target" : "all are too long: take a longer maxSourceLength and maxTargetLength"));
+                + (read == 0 ? "there are none with a source and a target"
+                    : "all are too long: take a longer maxSourceLength and maxTargetLength"));
         }
 
         var kept = _train.Concat(_validation);
@@ -176,10 +181,10 @@ internal sealed class PairPart(TrainingSource source, TrainingOptions options, d
 
     private void RequireLanguages()
     {
-        if ((_fields.SourceLanguage ?? _fields.SourceLanguageField) is null || (_fields.TargetLanguage ?? _fields.TargetLanguageField) is null)
+        if (_fields is { SourceLanguage: null, SourceLanguageField: null } or { TargetLanguage: null, TargetLanguageField: null })
         {
-            throw new InvalidDataException($"{Name}: a {_model!.ModelType} must be told the languages of source and target: set sourceLanguage and "
-                + "targetLanguage or, where records differ, sourceLanguageField and targetLanguageField");
+            throw new InvalidDataException($"{Name}: a {_model!.ModelType} must be told the languages of source and target: set sourceLanguage "
+                + "and targetLanguage or, where records differ, sourceLanguageField and targetLanguageField");
         }
     }
 
@@ -198,7 +203,7 @@ internal sealed class PairPart(TrainingSource source, TrainingOptions options, d
             .Select(group => (Key: group.Min(i => Math.Min(HashOf(pairs[i].Source), HashOf(pairs[i].Target))), Pairs: group.ToList()))
             .OrderBy(group => group.Key);
 
-        // In an order that looks random and does not depend on which side is the source; what is larger than what is left to hold back stays.
+        // In an order that looks random and does not depend on which side is the source; a group that is too large is learnt.
         var (held, left) = (new bool[pairs.Length], (int)(pairs.Length * share));
         foreach (var (_, group) in groups)
         {

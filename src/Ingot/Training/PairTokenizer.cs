@@ -1,12 +1,11 @@
 using Ingot.Models;
-using Ingot.Models.Transformer;
 using Ingot.Tokenizers;
 using Ingot.Tokenizers.Files;
 using Ingot.Tokenizers.PostProcessors;
 
 namespace Ingot.Training;
 
-/// <summary>Tokenizers of encoder-decoders: with tokens that end texts and fill up batches and, for some models, one for every language.</summary>
+/// <summary>Tokenizers of encoder-decoders: with tokens that end texts and fill up batches and, for some models, one a language.</summary>
 internal static class PairTokenizer
 {
     // In the order that T5's vocabularies have, too: the ids are 0, 1 and 2.
@@ -14,7 +13,7 @@ internal static class PairTokenizer
 
     /// <summary>Whether a new model of that name has a token for every language.</summary>
     public static bool HasLanguages(string model) =>
-        Presets.Find(model) is EncoderDecoderConfig { HasLanguages: true } || new M2M100Config().ModelType.Equals(model, StringComparison.OrdinalIgnoreCase);
+        Presets.Find(model) is EncoderDecoderConfig { HasLanguages: true } || model.Equals("m2m_100", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Trains a byte-level BPE or a Unigram.</summary>
     /// <param name="kind">"bpe" or "unigram".</param>
@@ -53,8 +52,8 @@ internal static class PairTokenizer
     {
         if (tokenizer.EosId is null)
         {
-            throw new InvalidDataException("the tokenizer has no eos_token, which ends what an encoder-decoder reads and writes: take one that was "
-                + "made for such a model, or leave tokenizer out, which trains one");
+            throw new InvalidDataException("the tokenizer has no eos_token, which ends what an encoder-decoder reads and writes: take one that "
+                + "was made for such a model, or leave tokenizer out, which trains one");
         }
     }
 }

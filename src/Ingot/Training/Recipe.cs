@@ -46,7 +46,7 @@ public static class Recipe
                 ? TrainingSources.Create([.. data.Select(source => source with { Path = Path.GetFullPath(source.Path) })])
                 : null,
             EvalData = Absolute(options.EvalData),
-            Tokenizer = options.Tokenizer is "bpe" or "unigram" or "char" ? options.Tokenizer : Absolute(options.Tokenizer),
+            Tokenizer = TrainingOptions.TrainedTokenizers.Contains(options.Tokenizer) ? options.Tokenizer : Absolute(options.Tokenizer),
             Plugins = [.. options.Plugins.Select(Path.GetFullPath)],
         };
 

@@ -15,7 +15,7 @@ internal static class RunChatTemplate
     public static ChatTemplate? Find(TrainingOptions options, string? checkpoint, Tokenizer tokenizer, ITrainingObserver observer)
     {
         var folder = checkpoint
-            ?? (options.Tokenizer is not (null or "bpe" or "char") ? options.Tokenizer
+            ?? (options.Tokenizer is { } named && !TrainingOptions.TrainedTokenizers.Contains(named) ? named
                 : BaseModel.IsFolder(options.Model) ? ModelFolder.Find(options.Model) : null);
         var choice = checkpoint is null ? options.ChatTemplate : null;
         if (folder is null)

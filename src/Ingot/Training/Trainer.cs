@@ -111,8 +111,8 @@ public sealed class Trainer : IDisposable
             if (Math.Max(length, sourceLength) > _model.MaxPositions)
             {
                 var name = sourceLength == 0 ? "sequenceLength" : length > sourceLength ? "maxTargetLength" : "maxSourceLength";
-                throw new ArgumentException($"{name} {Math.Max(length, sourceLength)} is longer than the model's {_model.MaxPositions} positions "
-                    + "(maxPositionEmbeddings)");
+                throw new ArgumentException($"{name} {Math.Max(length, sourceLength)} is longer than the model's {_model.MaxPositions} "
+                    + "positions (maxPositionEmbeddings)");
             }
 
             _data.Prepare(_model, length, observer, ct);

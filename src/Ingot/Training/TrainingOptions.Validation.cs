@@ -31,7 +31,11 @@ public sealed partial record TrainingOptions
     private const long MostLayers = 2_000, MostPerLayer = 1 << 22, MostTokensOfAStep = 1 << 28;
 
     /// <summary>Model families that <see cref="Model"/> may name instead of a preset.</summary>
-    public static IReadOnlyList<string> ModelFamilies { get; } = ["gpt2", "llama", "qwen2", "qwen3", "bert", "roberta", "marian", "m2m_100"];
+    public static IReadOnlyList<string> ModelFamilies { get; } =
+        ["gpt2", "llama", "qwen2", "qwen3", "bert", "roberta", "marian", "m2m_100"];
+
+    /// <summary>What <see cref="Tokenizer"/> may name besides folders: tokenizers that a run trains.</summary>
+    internal static IReadOnlyList<string?> TrainedTokenizers { get; } = ["bpe", "unigram", "char"];
 
     /// <summary>Activations that <see cref="HiddenAct"/> may name.</summary>
     public static IReadOnlyList<string> HiddenActs { get; } = ["gelu", "gelu_new", "relu", "silu"];
@@ -148,8 +152,8 @@ public sealed partial record TrainingOptions
 
         if (Tokenizer == "unigram" && Task != ModelTask.Seq2seqLm)
         {
-            problems.Add("tokenizer", $"is unigram, which is not trained for task {name} in a run: `ingot tokenizer train --type unigram` makes a "
-                + "folder, which tokenizer may name");
+            problems.Add("tokenizer", $"is unigram, which is not trained for task {name} in a run: `ingot tokenizer train --type unigram` "
+                + "makes a folder, which tokenizer may name");
         }
 
         if (Task == ModelTask.CausalLm)

@@ -17,13 +17,14 @@ public sealed partial record TrainingOptions
 
     /// <summary>
     /// A preset such as "gpt2-124m", a family ("gpt2", "llama", "qwen2", "qwen3", "bert", "roberta", "marian", "m2m_100") whose sizes the
-    /// options below give, or a folder to fine-tune from: a model in Hugging Face's layout, or a run. The folder then decides sizes and weights.
+    /// options below give, or a folder to fine-tune from: a model in Hugging Face's layout, or a run. The folder then decides sizes and
+    /// weights.
     /// </summary>
     public string Model { get; init; } = "gpt2-124m";
 
     /// <summary>
-    /// What the model's head is for: "causal_lm", "masked_lm", "sequence_classification", "token_classification" or "seq2seq_lm"; unset takes
-    /// that of the model's folder, or for a new bert or roberta masked_lm, for an encoder-decoder seq2seq_lm and for others causal_lm.
+    /// What the model's head is for: "causal_lm", "masked_lm", "sequence_classification", "token_classification" or "seq2seq_lm"; unset
+    /// takes that of the model's folder, or for a new bert or roberta masked_lm, for an encoder-decoder seq2seq_lm and for others causal_lm.
     /// </summary>
     public ModelTask? Task { get; init; }
 
@@ -96,13 +97,16 @@ public sealed partial record TrainingOptions
     public double ValidationFraction { get; init; } = 0.1;
 
     /// <summary>
-    /// "bpe" trains a byte-level BPE on the data, with the special tokens that the model's family needs; "unigram" trains a Unigram, for pairs
-    /// of texts; "char" takes the characters; otherwise a folder with tokenizer files. Unset takes that of the model's folder, or bpe for a new
-    /// model.
+    /// "bpe" trains a byte-level BPE on the data, with the special tokens that the model's family needs; "unigram" trains a Unigram, for
+    /// pairs of texts; "char" takes the characters; otherwise a folder with tokenizer files. Unset takes that of the model's folder, or bpe
+    /// for a new model.
     /// </summary>
     public string? Tokenizer { get; init; }
 
-    /// <summary>Tokens that the trained BPE or Unigram has, special tokens and the 256 bytes included; unset means 8192. Other tokenizers have their own number.</summary>
+    /// <summary>
+    /// Tokens that the trained BPE or Unigram has, special tokens and the 256 bytes included; unset means 8192. Other tokenizers have their
+    /// own number.
+    /// </summary>
     public int? VocabSize { get; init; }
 
     /// <summary>Tokens of a row; unset takes maxLength, or the model's longest context.</summary>

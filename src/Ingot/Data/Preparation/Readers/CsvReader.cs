@@ -95,11 +95,11 @@ internal sealed class CsvReader : RecordReader
         {
             for (var i = 0; i < values.Length; i++)
                 values[i] = row[_columns[i]].Span is { IsEmpty: false } value ? value.ToString() : null;
-            record = new RawRecord(row.LineNumberFrom, null, values);
+            record = new RawRecord(LineOf(row), null, values);
         }
         else
         {
-            record = new RawRecord(row.LineNumberFrom, null, [$"{row.ColCount}"]) { IsBroken = true };
+            record = new RawRecord(LineOf(row), null, [$"{row.ColCount}"]) { IsBroken = true };
         }
 
         return true;
@@ -123,6 +123,9 @@ internal sealed class CsvReader : RecordReader
         _rows.Dispose();
         _input.Dispose();
     }
+
+    // Without a line of names, Sep has read the first row when it opens the file, and counts it as the second line.
+    private int LineOf(SepReader.Row row) => !_rows.HasHeader && row.RowIndex == 0 ? 1 : row.LineNumberFrom;
 
     private static int NumberOf(string name) =>
         name.StartsWith("column", StringComparison.Ordinal) && int.TryParse(name.AsSpan("column".Length), out var number) ? number : 0;
