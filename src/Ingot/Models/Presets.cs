@@ -1,6 +1,7 @@
 using Ingot.Models.Bert;
 using Ingot.Models.Gpt2;
 using Ingot.Models.Llama;
+using Ingot.Models.T5;
 using Ingot.Models.Transformer;
 
 namespace Ingot.Models;
@@ -55,6 +56,14 @@ public static class Presets
 
         // The models of opus-mt (Tiedemann and Thottingal 2020).
         ["opus-mt"] = Transformer(6, 512, 8, 2048) with { ActivationFunction = "swish" },
+
+        // T5 (Raffel et al. 2020, section 3.7), version 1.1 of its two smallest, and one that is trained from scratch in minutes.
+        ["t5-tiny"] = T5(2, 128, 4, 512, 32),
+        ["t5-small"] = T5(6, 512, 8, 2048),
+        ["t5-base"] = T5(12, 768, 12, 3072),
+        ["t5-large"] = T5(24, 1024, 16, 4096),
+        ["t5-v1.1-small"] = T5(8, 512, 6, 1024) with { FeedForwardProjection = "gated-gelu", TieWordEmbeddings = false },
+        ["t5-v1.1-base"] = T5(12, 768, 12, 2048) with { FeedForwardProjection = "gated-gelu", TieWordEmbeddings = false },
 
         // M2M-100 (Fan et al. 2021), and transformer-small with its norms and its tokens of languages.
         ["m2m100-small"] = M2M100(2, 256, 4, 1024),
@@ -169,6 +178,16 @@ public static class Presets
 
     /// <summary>The preset of that name, or null.</summary>
     public static ModelConfig? Find(string name) => Known.GetValueOrDefault(name);
+
+    private static T5Config T5(int layers, int width, int heads, int inner, int head = 64) => new()
+    {
+        EncoderLayers = layers,
+        DecoderLayers = layers,
+        ModelWidth = width,
+        Heads = heads,
+        HeadSize = head,
+        Inner = inner,
+    };
 
     private static MarianConfig Transformer(int layers, int width, int heads, int inner) => new()
     {

@@ -3,6 +3,7 @@ using Ingot.Models;
 using Ingot.Models.Bert;
 using Ingot.Models.Gpt2;
 using Ingot.Models.Llama;
+using Ingot.Models.T5;
 using Ingot.Models.Transformer;
 
 namespace Ingot.Training;
@@ -69,6 +70,17 @@ internal static class BaseModel
                 ("attentionBias", options.AttentionBias, true),
                 ("hiddenAct", options.HiddenAct, c.ActivationFunction),
             ],
+            T5Config c =>
+            [
+                ("numHiddenLayers", options.NumHiddenLayers, c.DecoderLayers),
+                ("hiddenSize", options.HiddenSize, c.ModelWidth),
+                ("numAttentionHeads", options.NumAttentionHeads, c.Heads),
+                ("numKeyValueHeads", options.NumKeyValueHeads, c.Heads),
+                ("headDim", options.HeadDim, c.HeadSize),
+                ("intermediateSize", options.IntermediateSize, c.Inner),
+                ("tieWordEmbeddings", options.TieWordEmbeddings, c.TieWordEmbeddings),
+                ("attentionBias", options.AttentionBias, false),
+            ],
             _ => throw new ArgumentException($"{folder}: models of type {model.ModelType} are not trained"),
         };
         foreach (var (key, wanted, found) in sizes.Append(("maxPositionEmbeddings", options.MaxPositionEmbeddings, model.MaxPositions))
@@ -84,6 +96,7 @@ internal static class BaseModel
             LlamaConfig c => c with { Dropout = options.Dropout },
             BertConfig c => c with { Dropout = options.Dropout },
             TransformerConfig c => c with { Dropout = options.Dropout },
+            T5Config c => c with { Dropout = options.Dropout },
             _ => model,
         };
     }

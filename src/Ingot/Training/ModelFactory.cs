@@ -4,6 +4,7 @@ using Ingot.Models;
 using Ingot.Models.Bert;
 using Ingot.Models.Gpt2;
 using Ingot.Models.Llama;
+using Ingot.Models.T5;
 using Ingot.Models.Transformer;
 
 namespace Ingot.Training;
@@ -42,6 +43,7 @@ public static class ModelFactory
             (LlamaConfig c, _) => Apply(c, options, vocabularySize, endOfText),
             (BertConfig c, _) => Apply(c, options, vocabularySize, endOfText, padding, labels),
             (TransformerConfig c, _) => Apply(c, options, vocabularySize, endOfText, padding),
+            (T5Config c, _) => Apply(c, options, vocabularySize, endOfText, padding),
             (_, "GPT2") => Apply(new Gpt2Config(), options, vocabularySize, endOfText),
             (_, "LLAMA") => Apply(Family(LlamaFlavor.Llama, options), options, vocabularySize, endOfText),
             (_, "QWEN2") => Apply(Family(LlamaFlavor.Qwen2, options), options, vocabularySize, endOfText),
@@ -193,6 +195,37 @@ public static class ModelFactory
             Positions = o.MaxPositionEmbeddings ?? c.Positions,
             // So that embeddings, which are scaled with √d_model, and logits begin at 1.
             InitStd = 1 / Math.Sqrt(width),
+            Dropout = o.Dropout,
+        };
+    }
+
+    private static T5Config Apply(T5Config c, TrainingOptions o, int vocabularySize, int? endOfText, int? padding)
+    {
+        foreach (var (set, key) in new[]
+                 {
+                     (o.NumKeyValueHeads is { } kv && kv != (o.NumAttentionHeads ?? c.Heads), "numKeyValueHeads"),
+                     (o.AttentionBias == true, "attentionBias"),
+                     (o.HiddenAct is not null, "hiddenAct (it is relu, and gated gelu_new in presets t5-v1.1)"),
+                 })
+        {
+            if (set)
+                throw new ArgumentException($"a {c.ModelType} has no setting {key}: leave it out");
+        }
+
+        return c with
+        {
+            VocabSize = vocabularySize,
+            EndOfText = endOfText is { } id ? [id] : [],
+            Padding = padding ?? endOfText,
+            DecoderStart = padding ?? endOfText ?? 0,
+            ModelWidth = o.HiddenSize ?? c.ModelWidth,
+            HeadSize = o.HeadDim ?? c.HeadSize,
+            Inner = o.IntermediateSize ?? c.Inner,
+            EncoderLayers = o.NumHiddenLayers ?? c.EncoderLayers,
+            DecoderLayers = o.NumHiddenLayers ?? c.DecoderLayers,
+            Heads = o.NumAttentionHeads ?? c.Heads,
+            TieWordEmbeddings = o.TieWordEmbeddings ?? c.TieWordEmbeddings,
+            Positions = o.MaxPositionEmbeddings ?? c.Positions,
             Dropout = o.Dropout,
         };
     }

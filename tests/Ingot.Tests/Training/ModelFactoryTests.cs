@@ -1,4 +1,5 @@
 using Ingot.Models.Llama;
+using Ingot.Models.T5;
 using Ingot.Training;
 using NUnit.Framework;
 
@@ -25,6 +26,17 @@ public class ModelFactoryTests
     [Test]
     public void APresetKeepsItsOwn() =>
         Assert.That(Create(new TrainingOptions { Model = "qwen3-0.6b" }).IntermediateSize, Is.EqualTo(3072));
+
+    [Test]
+    public void AT5BeginsWithThePaddingAndKeepsItsHeads()
+    {
+        var options = new TrainingOptions { Model = "t5-v1.1-small", NumHiddenLayers = 2 };
+        var model = (T5Config)ModelFactory.Create(options, 1000, endOfText: 7, padding: 3);
+        Assert.That((model.DecoderStart, model.Padding, model.EndOfText[0]), Is.EqualTo((3, (int?)3, 7)));
+        Assert.That((model.Heads, model.HeadSize, model.EncoderLayers, model.DecoderLayers), Is.EqualTo((6, 64, 2, 2)));
+        Assert.That(() => ModelFactory.Create(options with { AttentionBias = true }, 1000, 7), Throws.ArgumentException.With.Message
+            .Contains("a t5 has no setting attentionBias"));
+    }
 
     private static LlamaConfig Create(TrainingOptions options) => (LlamaConfig)ModelFactory.Create(options, 1000, null);
 }
