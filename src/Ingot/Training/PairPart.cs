@@ -192,7 +192,7 @@ internal sealed class PairPart(TrainingSource source, TrainingOptions options, d
     /// Which pairs are held back: about so large a share, always the same ones. Pairs that have a text in common, on either side, stay
     /// together, or else the model would be asked what it has learnt.
     /// </summary>
-    private static bool[] HeldBack(TextPair[] pairs, double share)
+    internal static bool[] HeldBack(TextPair[] pairs, double share)
     {
         // A forest of texts: those that pairs connect have the same root.
         var numbers = new Dictionary<string, int>(StringComparer.Ordinal);
