@@ -85,6 +85,8 @@ public sealed record AdaptedModel : ModelConfig
     /// <inheritdoc/>
     public override Tensor? HeadBias(Graph graph) => Base.HeadBias(graph);
 
+    internal override Tensor BeforeHead(ForwardContext context, Tensor hidden) => Base.BeforeHead(context, hidden);
+
     /// <inheritdoc/>
     /// <remarks>Frozen weights have no gradient: 2 FLOPs of a weight's 6 are saved.</remarks>
     public override double TrainingFlopsPerToken(long length) =>

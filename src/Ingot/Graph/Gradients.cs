@@ -4,7 +4,8 @@ namespace Ingot.Graphs;
 public static class Gradients
 {
     /// <summary>
-    /// Appends to <paramref name="graph"/> the gradients of everything that its loss heads (<see cref="Ops.Head"/>) depend on.
+    /// Appends to <paramref name="graph"/> the gradients of everything that its loss heads (<see cref="Ops.Head"/>) depend on: of parameters, and
+    /// of the inputs of which they are asked for (<see cref="Graph.GradientOutput"/>).
     /// </summary>
     /// <param name="graph">A graph with at least one loss.</param>
     /// <param name="recompute">
@@ -26,6 +27,12 @@ public static class Gradients
                 throw new InvalidOperationException($"op {call.Op.Name} at '{call.Label}' has no gradient, but one is needed through it");
             using (graph.ScopeOf(call.Label))
                 rule(call, context);
+        }
+
+        foreach (var (name, input) in graph.InputGradients)
+        {
+            var gradient = context.Gradient(input) ?? throw new InvalidOperationException($"no gradient reaches the input {input}");
+            graph.Output(name, Ops.Elementwise.Cast(Ops.Views.Contiguous(gradient), Bindings.DType.F32));
         }
     }
 }

@@ -13,6 +13,7 @@ public sealed class Graph(DType computeType = DType.F32)
     private readonly Dictionary<string, Tensor> _gradients = [];
     private readonly Dictionary<string, Tensor> _inputs = [];
     private readonly Dictionary<string, Tensor> _outputs = [];
+    private readonly Dictionary<string, Tensor> _inputGradients = [];
     private readonly List<ParameterInfo> _parameterInfos = [];
     private readonly Stack<string> _scopes = new();
 
@@ -100,6 +101,21 @@ public sealed class Graph(DType computeType = DType.F32)
         if (tensor.Storage.Kind == StorageKind.Temporary)
             tensor.Storage.Kind = StorageKind.Output;
     }
+
+    /// <summary>
+    /// Keeps the gradient for an input under that name, in fp32 and of the input's shape; to be called before anything reads the input. The
+    /// output is there when the graph has been compiled with gradients.
+    /// </summary>
+    public void GradientOutput(string name, Tensor input)
+    {
+        if (input.Storage.Kind != StorageKind.Input || input.DType is not (DType.F32 or DType.Bf16))
+            throw new ArgumentException($"{input} is no input of numbers: it has no gradient to keep");
+        input.RequiresGradient = true;
+        _inputGradients.Add(name, input);
+    }
+
+    /// <summary>Inputs whose gradients are kept, by the name of the output.</summary>
+    internal IReadOnlyDictionary<string, Tensor> InputGradients => _inputGradients;
 
     /// <summary>A new tensor inside a run.</summary>
     internal Tensor Temporary(DType dtype, IReadOnlyList<long> shape, string? name = null) =>

@@ -9,6 +9,7 @@ namespace Ingot.Models;
 public sealed class ForwardContext
 {
     private readonly List<Tensor> _caches = [];
+    private readonly List<Tensor> _hiddenStates = [];
     private Tensor? _tokenTypes;
 
     /// <summary>Declares the inputs of a forward pass over whole sequences (training, evaluation).</summary>
@@ -79,6 +80,20 @@ public sealed class ForwardContext
 
     /// <summary>{seed, step} for dropout, [2] int64; null for no dropout.</summary>
     public Tensor? DropoutSeed { get; init; }
+
+    /// <summary>
+    /// What the tokens' rows of the token table are replaced with, [batch · length, width] in the compute type; null to look the rows up.
+    /// </summary>
+    public Tensor? TokenEmbeddings { get; internal set; }
+
+    /// <summary>The same for the tokens of the sources, [batch · source length, width].</summary>
+    public Tensor? SourceEmbeddings { get; internal set; }
+
+    /// <summary>
+    /// The hidden states [batch · length, width] that the blocks work on, once the model is written down: what the first one reads, and what
+    /// each gives. Of an encoder-decoder they are the decoder's.
+    /// </summary>
+    public IReadOnlyList<Tensor> HiddenStates => _hiddenStates;
 
     /// <summary>Positions that the key/value cache holds for each sequence; 0 if there is none.</summary>
     public long CacheCapacity { get; private set; }
@@ -159,6 +174,19 @@ public sealed class ForwardContext
         var keys = Cache($"cache.{layer}.k", k);
         var values = Cache($"cache.{layer}.v", v);
         return Attention.Apply(q, keys, values, mask, keyLengths: KeyLengths, scale: scale, bias: bias);
+    }
+
+    /// <summary>The rows of the token table for the tokens.</summary>
+    internal Tensor Embed(Tensor table) => TokenEmbeddings ?? Embedding.Apply(Tokens, table);
+
+    /// <summary>The rows of the token table for the tokens of the sources.</summary>
+    internal Tensor EmbedSource(Tensor table) => SourceEmbeddings ?? Embedding.Apply(Source!, table);
+
+    /// <summary>Notes what goes from block to block, and gives it back.</summary>
+    internal Tensor Hidden(Tensor x)
+    {
+        _hiddenStates.Add(x);
+        return x;
     }
 
     /// <summary>x with elements dropped at the given rate while training.</summary>

@@ -78,6 +78,13 @@ public abstract record ModelConfig
     /// <summary>The bias of the head's last layer; null if it has none.</summary>
     public virtual Tensor? HeadBias(Graph graph) => null;
 
+    /// <summary>
+    /// What lies between the last block and the head's last layer, such as a norm: hidden states [batch · length, width] of any block
+    /// → what <see cref="HeadWeight"/> is multiplied with. <see cref="Forward"/> ends with it.
+    /// </summary>
+    internal virtual Tensor BeforeHead(ForwardContext context, Tensor hidden) =>
+        throw new NotSupportedException($"hidden states of a {ModelType} cannot be read through its head");
+
     /// <summary>Logits of the head: [batch · length, vocabulary or labels], or [batch, labels].</summary>
     public Tensor Logits(ForwardContext context) =>
         Linear.Apply(Forward(context), HeadWeight(context.Graph), HeadBias(context.Graph));

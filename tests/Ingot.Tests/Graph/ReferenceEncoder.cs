@@ -8,6 +8,12 @@ internal sealed class ReferenceEncoder(BertConfig config, IReadOnlyDictionary<st
 {
     private readonly string _body = config.Head == ModelTask.FeatureExtraction ? "" : config.Flavor == BertFlavor.Bert ? "bert." : "roberta.";
 
+    /// <summary>What the tokens' rows of the token table are replaced with; null for these.</summary>
+    public double[][]? Embeddings { get; init; }
+
+    /// <summary>Attention of the sequences so far: probabilities of a layer by head, query and key.</summary>
+    public List<double[][][]> Attentions { get; init; } = [];
+
     private bool IsBert => config.Flavor == BertFlavor.Bert;
 
     /// <summary>What the last layer of the head reads: a row for each token, or for each sequence.</summary>
@@ -45,7 +51,7 @@ internal sealed class ReferenceEncoder(BertConfig config, IReadOnlyDictionary<st
         var w = config.HiddenSize;
         double[] Row(string table, int row) => P($"{_body}embeddings.{table}_embeddings.weight")[(row * w)..((row + 1) * w)];
         var firstPosition = IsBert ? 0 : config.PadTokenId + 1;
-        var x = Norm([.. tokens.Select((t, n) => Sum(Sum(Row("word", t), Row("position", firstPosition + (n % length))),
+        var x = Norm([.. tokens.Select((t, n) => Sum(Sum(Embeddings?[n] ?? Row("word", t), Row("position", firstPosition + (n % length))),
             Row("token_type", types?[n] ?? 0)))], _body + "embeddings.LayerNorm");
         for (var l = 0; l < config.LayerCount; l++)
         {
@@ -64,6 +70,7 @@ internal sealed class ReferenceEncoder(BertConfig config, IReadOnlyDictionary<st
     {
         var d = config.HiddenSize / config.Heads;
         var y = new double[q.Length][];
+        Attentions.Add([.. Enumerable.Range(0, config.Heads).Select(_ => new double[y.Length][])]);
         for (var n = 0; n < q.Length; n++)
         {
             y[n] = new double[config.HiddenSize];
@@ -75,6 +82,7 @@ internal sealed class ReferenceEncoder(BertConfig config, IReadOnlyDictionary<st
                 var scores = keys.Select(m => Enumerable.Range(at, d).Sum(i => q[n][i] * k[m][i]) / Math.Sqrt(d)).ToArray();
                 var most = scores.Max();
                 var weights = scores.Select(s => Math.Exp(s - most)).ToArray();
+                Attentions[^1][head][n] = [.. weights.Select(w => w / weights.Sum())];
                 for (var m = 0; m < keys.Length; m++)
                 {
                     for (var i = at; i < at + d; i++)

@@ -8,6 +8,12 @@ namespace Ingot.Tests.Graphs;
 /// <summary>GPT-2, Llama and BERT in plain double precision, written from the papers, sharing nothing with the library: the check.</summary>
 internal sealed class ReferenceModel(ModelConfig config, IReadOnlyDictionary<string, double[]> parameters, int batch, int length)
 {
+    /// <summary>What the tokens' rows of the token table are replaced with; null for these.</summary>
+    public double[][]? Embeddings { get; init; }
+
+    /// <summary>Attention of the sequences so far: probabilities of a layer by head, query and the keys that it sees.</summary>
+    public List<double[][][]> Attentions { get; } = [];
+
     /// <summary>Mean cross-entropy of the targets, and, on the side, the logits.</summary>
     public double Loss(int[] tokens, int[] targets, out double[][] logits)
     {
@@ -15,7 +21,7 @@ internal sealed class ReferenceModel(ModelConfig config, IReadOnlyDictionary<str
         {
             Gpt2Config c => Gpt2(c, tokens),
             LlamaConfig c => Llama(c, tokens),
-            BertConfig c => new ReferenceEncoder(c, parameters, length).BeforeHead(tokens, null, null),
+            BertConfig c => new ReferenceEncoder(c, parameters, length) { Embeddings = Embeddings, Attentions = Attentions }.BeforeHead(tokens, null, null),
             _ => throw new NotSupportedException(),
         };
         if (config is BertConfig bert)
@@ -49,7 +55,7 @@ internal sealed class ReferenceModel(ModelConfig config, IReadOnlyDictionary<str
 
     private double[][] Gpt2(Gpt2Config c, int[] tokens)
     {
-        var x = tokens.Select((t, n) => Sum(Row("transformer.wte.weight", t, c.Width), Row("transformer.wpe.weight", n % length, c.Width)))
+        var x = tokens.Select((t, n) => Sum(Token("transformer.wte.weight", t, n), Row("transformer.wpe.weight", n % length, c.Width)))
             .ToArray();
         for (var l = 0; l < c.LayerCount; l++)
         {
@@ -76,7 +82,7 @@ internal sealed class ReferenceModel(ModelConfig config, IReadOnlyDictionary<str
     private double[][] Llama(LlamaConfig c, int[] tokens)
     {
         var (d, kv) = (c.HeadDim ?? (c.HiddenSize / c.Heads), c.KeyValueHeads ?? c.Heads);
-        var x = tokens.Select(t => Row("model.embed_tokens.weight", t, c.HiddenSize)).ToArray();
+        var x = tokens.Select((t, n) => Token("model.embed_tokens.weight", t, n)).ToArray();
         for (var l = 0; l < c.LayerCount; l++)
         {
             var h = $"model.layers.{l}.";
@@ -158,6 +164,7 @@ internal sealed class ReferenceModel(ModelConfig config, IReadOnlyDictionary<str
     private double[][] Attention(Func<int, int, double[]> q, Func<int, int, double[]> k, Func<int, int, double[]> v, int heads, int kv, int d)
     {
         var y = new double[batch * length][];
+        Attentions.Add([.. Enumerable.Range(0, heads).Select(_ => new double[y.Length][])]);
         for (var n = 0; n < y.Length; n++)
         {
             y[n] = new double[heads * d];
@@ -171,6 +178,7 @@ internal sealed class ReferenceModel(ModelConfig config, IReadOnlyDictionary<str
                 var max = scores.Max();
                 var weights = scores.Select(s => Math.Exp(s - max)).ToArray();
                 var total = weights.Sum();
+                Attentions[^1][head][n] = [.. weights.Select(w => w / total)];
                 for (var m = 0; m < weights.Length; m++)
                 {
                     var value = v(start + m, group);
@@ -232,6 +240,8 @@ internal sealed class ReferenceModel(ModelConfig config, IReadOnlyDictionary<str
     private static double[] Sum(double[] a, double[] b) => [.. a.Zip(b, (x, y) => x + y)];
 
     private static double[][] Sum(double[][] a, double[][] b) => [.. a.Zip(b, Sum)];
+
+    private double[] Token(string table, int token, int place) => Embeddings?[place] ?? Row(table, token, config.Width);
 
     private double[] Row(string table, int row, int width) => P(table)[(row * width)..((row + 1) * width)];
 

@@ -8,13 +8,19 @@ namespace Ingot.Tests.Graphs;
 /// </summary>
 internal sealed class ReferenceTransformer(TransformerConfig c, IReadOnlyDictionary<string, double[]> parameters) : ReferenceEncoderDecoder
 {
+    /// <summary>What the rows of the token table are replaced with for the tokens of the source and of the text; null for these.</summary>
+    public (double[][] Source, double[][] Tokens)? Embeddings { get; init; }
+
+    /// <summary>Attention so far: probabilities of a layer by head, query and the keys that it sees.</summary>
+    public List<double[][][]> Attentions { get; } = [];
+
     private bool IsMarian => c is MarianConfig;
 
     /// <inheritdoc/>
     public override double[][] Logits(int[] source, int[] tokens)
     {
         var states = Encode(source);
-        var x = Embed(tokens);
+        var x = Embed(tokens, Embeddings?.Tokens);
         for (var layer = 0; layer < c.DecoderLayers; layer++)
         {
             var name = $"model.decoder.layers.{layer}.";
@@ -33,7 +39,7 @@ internal sealed class ReferenceTransformer(TransformerConfig c, IReadOnlyDiction
 
     private double[][] Encode(int[] source)
     {
-        var x = Embed(source);
+        var x = Embed(source, Embeddings?.Source);
         for (var layer = 0; layer < c.EncoderLayers; layer++)
         {
             var name = $"model.encoder.layers.{layer}.";
@@ -44,7 +50,7 @@ internal sealed class ReferenceTransformer(TransformerConfig c, IReadOnlyDiction
         return IsMarian ? x : LayerNorm(x, "model.encoder.layer_norm");
     }
 
-    private double[][] Embed(int[] tokens)
+    private double[][] Embed(int[] tokens, double[][]? rows)
     {
         var (d, table) = (c.ModelWidth, parameters["model.shared.weight"]);
         var half = d / 2;
@@ -54,7 +60,7 @@ internal sealed class ReferenceTransformer(TransformerConfig c, IReadOnlyDiction
             // Marian: position t, wavelengths 2π · 10000^(2j/d). fairseq: positions from 2 on (behind padding's 1), half − 1 steps.
             var angle = IsMarian ? t / Math.Pow(10000, 2.0 * j / d) : (t + 2) / Math.Pow(10000, (double)j / (half - 1));
             var position = i < half ? Math.Sin(angle) : Math.Cos(angle);
-            return (table[(token * d) + i] * (c.ScaleEmbedding ? Math.Sqrt(d) : 1)) + position;
+            return ((rows?[t][i] ?? table[(token * d) + i]) * (c.ScaleEmbedding ? Math.Sqrt(d) : 1)) + position;
         }).ToArray())];
     }
 
@@ -67,6 +73,7 @@ internal sealed class ReferenceTransformer(TransformerConfig c, IReadOnlyDiction
         var (q, k, v) = (Linear(queries, name + "q_proj"), Linear(keys, name + "k_proj"), Linear(keys, name + "v_proj"));
         var size = c.ModelWidth / heads;
         var y = q.Select(row => new double[row.Length]).ToArray();
+        Attentions.Add([.. Enumerable.Range(0, heads).Select(_ => new double[y.Length][])]);
         for (var t = 0; t < q.Length; t++)
         {
             for (var head = 0; head < heads; head++)
@@ -75,6 +82,7 @@ internal sealed class ReferenceTransformer(TransformerConfig c, IReadOnlyDiction
                 var weights = Enumerable.Range(0, seen).Select(s => Math.Exp(Enumerable.Range(head * size, size)
                     .Sum(i => q[t][i] * k[s][i]) / Math.Sqrt(size))).ToArray();
                 var total = weights.Sum();
+                Attentions[^1][head][t] = [.. weights.Select(w => w / total)];
                 for (var s = 0; s < seen; s++)
                 {
                     for (var i = head * size; i < (head + 1) * size; i++)

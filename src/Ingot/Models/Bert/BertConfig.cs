@@ -126,6 +126,8 @@ public sealed record BertConfig : ModelConfig
     /// <inheritdoc/>
     public override Tensor? HeadBias(Graph graph) => BertModel.HeadBias(graph, this);
 
+    internal override Tensor BeforeHead(ForwardContext context, Tensor hidden) => BertModel.BeforeHead(context, hidden, this);
+
     /// <inheritdoc/>
     /// <remarks>Every token sees every other one, also those behind it: twice the products of a causal model.</remarks>
     public override double TrainingFlopsPerToken(long length) => base.TrainingFlopsPerToken(length) + (6.0 * Layers * Width * length);

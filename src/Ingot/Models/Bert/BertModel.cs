@@ -10,17 +10,16 @@ namespace Ingot.Models.Bert;
 /// </summary>
 internal static class BertModel
 {
-    public static Tensor Forward(ForwardContext context, BertConfig c)
+    public static Tensor Forward(ForwardContext context, BertConfig c) => BeforeHead(context, Encoder(context, c), c);
+
+    /// <summary>What lies between the last block and the head's last layer.</summary>
+    public static Tensor BeforeHead(ForwardContext context, Tensor x, BertConfig c) => c.Head switch
     {
-        var x = Encoder(context, c);
-        return c.Head switch
-        {
-            ModelTask.MaskedLm => Transform(x, c),
-            ModelTask.SequenceClassification => Pool(context, x, c),
-            ModelTask.TokenClassification => context.Dropout(x, c.ClassifierDropout ?? c.Dropout),
-            _ => x,
-        };
-    }
+        ModelTask.MaskedLm => Transform(x, c),
+        ModelTask.SequenceClassification => Pool(context, x, c),
+        ModelTask.TokenClassification => context.Dropout(x, c.ClassifierDropout ?? c.Dropout),
+        _ => x,
+    };
 
     public static Tensor HeadWeight(Graph g, BertConfig c)
     {
@@ -47,14 +46,14 @@ internal static class BertModel
         var g = context.Graph;
         using (g.Scope(c.Body))
         {
-            var x = Embed(context, c);
+            var x = context.Hidden(Embed(context, c));
             for (var layer = 0; layer < c.LayerCount; layer++)
             {
                 using (g.Scope($"encoder.layer.{layer}"))
                 {
                     x = AddAndNorm(x, SelfAttention(x), "attention.output");
-                    x = AddAndNorm(x, Activation.Apply(Linear.Apply(x, c.IntermediateSize, "intermediate.dense", Normal(c)), c.Activation),
-                        "output");
+                    var hidden = Activation.Apply(Linear.Apply(x, c.IntermediateSize, "intermediate.dense", Normal(c)), c.Activation);
+                    x = context.Hidden(AddAndNorm(x, hidden, "output"));
                 }
             }
 
@@ -87,7 +86,7 @@ internal static class BertModel
         using (g.Scope("embeddings"))
         {
             // RoBERTa's positions begin behind the padding token's; so do they here, in a view of the table.
-            var words = Embedding.Apply(context.Tokens, Table(g, c, "word_embeddings", c.VocabSize));
+            var words = context.Embed(Table(g, c, "word_embeddings", c.VocabSize));
             var places = Table(g, c, "position_embeddings", c.PositionRows).Rows(c.FirstPosition, c.MaxPositions);
             var types = Table(g, c, "token_type_embeddings", c.TypeVocabSize);
             var typeIds = (c.TypeVocabSize > 1 ? context.TokenTypes : null) ?? g.Constant("token_types", DType.I32, new byte[4 * context.Batch * context.Length], context.Batch, context.Length);

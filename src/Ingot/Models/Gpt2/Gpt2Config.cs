@@ -75,6 +75,8 @@ public sealed record Gpt2Config : ModelConfig
     /// <inheritdoc/>
     public override Tensor HeadWeight(Graph graph) => Gpt2Model.Head(graph, this);
 
+    internal override Tensor BeforeHead(ForwardContext context, Tensor hidden) => Gpt2Model.BeforeHead(hidden, this);
+
     /// <inheritdoc/>
     public override void Validate()
     {

@@ -23,6 +23,13 @@ internal static class Gpt2Model
             return g.Parameter("weight", [c.VocabSize, c.Embedding], new Initializer.Normal(c.InitializerRange)).Transposed();
     }
 
+    /// <summary>What lies between the last block and the head.</summary>
+    public static Tensor BeforeHead(Tensor x, Gpt2Config c)
+    {
+        using (x.Graph.ScopeOf("transformer"))
+            return Norm.LayerNorm(x, "ln_f", c.LayerNormEpsilon);
+    }
+
     public static Tensor Forward(ForwardContext context, Gpt2Config c)
     {
         var g = context.Graph;
@@ -32,20 +39,20 @@ internal static class Gpt2Model
 
         using (g.Scope("transformer"))
         {
-            var x = Embedding.Apply(context.Tokens, TokenTable(g, c));
+            var x = context.Embed(TokenTable(g, c));
             using (g.Scope("wpe"))
                 x += Embedding.Apply(context.Positions ?? context.Counting(context.Length), g.Parameter("weight", [c.Positions, c.Embedding], normal));
-            x = context.Dropout(x, c.Dropout);
+            x = context.Hidden(context.Dropout(x, c.Dropout));
             for (var layer = 0; layer < c.LayerCount; layer++)
             {
                 using (g.Scope($"h.{layer}"))
                 {
                     x += context.Dropout(SelfAttention(Norm.LayerNorm(x, "ln_1", c.LayerNormEpsilon)), c.Dropout);
-                    x += context.Dropout(FeedForward(Norm.LayerNorm(x, "ln_2", c.LayerNormEpsilon)), c.Dropout);
+                    x = context.Hidden(x + context.Dropout(FeedForward(Norm.LayerNorm(x, "ln_2", c.LayerNormEpsilon)), c.Dropout));
                 }
             }
 
-            return Norm.LayerNorm(x, "ln_f", c.LayerNormEpsilon);
+            return BeforeHead(x, c);
         }
 
         Tensor SelfAttention(Tensor x)

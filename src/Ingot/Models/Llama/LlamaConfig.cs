@@ -105,6 +105,8 @@ public sealed record LlamaConfig : ModelConfig
     /// <inheritdoc/>
     public override Tensor HeadWeight(Graph graph) => LlamaModel.Head(graph, this);
 
+    internal override Tensor BeforeHead(ForwardContext context, Tensor hidden) => LlamaModel.BeforeHead(hidden, this);
+
     /// <inheritdoc/>
     public override void Validate()
     {

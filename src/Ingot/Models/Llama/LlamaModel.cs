@@ -23,6 +23,13 @@ internal static class LlamaModel
             return g.Parameter("weight", [c.VocabSize, c.HiddenSize], new Initializer.Normal(c.InitializerRange)).Transposed();
     }
 
+    /// <summary>What lies between the last block and the head.</summary>
+    public static Tensor BeforeHead(Tensor x, LlamaConfig c)
+    {
+        using (x.Graph.ScopeOf("model"))
+            return Norm.RmsNorm(x, "norm", c.RmsNormEpsilon);
+    }
+
     public static Tensor Forward(ForwardContext context, LlamaConfig c)
     {
         var g = context.Graph;
@@ -33,17 +40,17 @@ internal static class LlamaModel
             // Only as many positions as this pass can meet: its own length, or with a cache the cache's.
             var positions = Math.Max(context.Length, context.CacheCapacity);
             var tables = Rotary.Tables(g, positions, c.RotaryFrequencies(), c.RopeScaling?.Amplitude ?? 1);
-            var x = Embedding.Apply(context.Tokens, TokenTable(g, c));
+            var x = context.Hidden(context.Embed(TokenTable(g, c)));
             for (var layer = 0; layer < c.LayerCount; layer++)
             {
                 using (g.Scope($"layers.{layer}"))
                 {
                     x += context.Dropout(SelfAttention(Norm.RmsNorm(x, "input_layernorm", c.RmsNormEpsilon), tables), c.Dropout);
-                    x += context.Dropout(FeedForward(Norm.RmsNorm(x, "post_attention_layernorm", c.RmsNormEpsilon)), c.Dropout);
+                    x = context.Hidden(x + context.Dropout(FeedForward(Norm.RmsNorm(x, "post_attention_layernorm", c.RmsNormEpsilon)), c.Dropout));
                 }
             }
 
-            return Norm.RmsNorm(x, "norm", c.RmsNormEpsilon);
+            return BeforeHead(x, c);
         }
 
         Tensor SelfAttention(Tensor x, (Tensor Cos, Tensor Sin) tables)

@@ -98,6 +98,8 @@ public abstract record TransformerConfig : EncoderDecoderConfig
     /// <inheritdoc/>
     public override Tensor HeadWeight(Graph graph) => TransformerModel.TokenTable(graph, this).Transposed();
 
+    internal override Tensor BeforeHead(ForwardContext context, Tensor hidden) => TransformerModel.BeforeHead(hidden, this);
+
     /// <inheritdoc/>
     public override void Validate()
     {

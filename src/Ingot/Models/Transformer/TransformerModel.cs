@@ -25,7 +25,7 @@ internal static class TransformerModel
         using (g.ScopeOf("model.encoder"))
         {
             var positions = context.Counting(context.SourceLength);
-            var x = Embed(context, context.Source!, positions, context.SourceLength, c);
+            var x = Embed(context, context.EmbedSource(TokenTable(g, c)), positions, context.SourceLength, c);
             for (var layer = 0; layer < c.EncoderLayers; layer++)
             {
                 using (g.Scope($"layers.{layer}"))
@@ -68,7 +68,7 @@ internal static class TransformerModel
         {
             // Only as many positions as this pass can meet: its own length, or with a cache the cache's.
             var most = Math.Max(context.Length, context.CacheCapacity);
-            var x = Embed(context, context.Tokens, context.Positions ?? context.Counting(context.Length), most, c);
+            var x = context.Hidden(Embed(context, context.Embed(TokenTable(g, c)), context.Positions ?? context.Counting(context.Length), most, c));
             for (var layer = 0; layer < c.DecoderLayers; layer++)
             {
                 using (g.Scope($"layers.{layer}"))
@@ -76,11 +76,11 @@ internal static class TransformerModel
                     var (keys, values) = source(layer);
                     x = SubLayer(context, x, "self_attn_layer_norm", SelfAttention, c);
                     x = SubLayer(context, x, "encoder_attn_layer_norm", y => LookAtSource(y, keys, values), c);
-                    x = SubLayer(context, x, "final_layer_norm", y => FeedForward(y, c.DecoderInner, c), c);
+                    x = context.Hidden(SubLayer(context, x, "final_layer_norm", y => FeedForward(y, c.DecoderInner, c), c));
                 }
             }
 
-            return c.PreNorm ? Norm.LayerNorm(x, "layer_norm", Epsilon) : x;
+            return BeforeHead(x, c);
         }
 
         Tensor SelfAttention(Tensor x)
@@ -105,9 +105,15 @@ internal static class TransformerModel
             Project(x, name, c).View(context.Batch, context.Length, c.DecoderHeads, c.ModelWidth / c.DecoderHeads);
     }
 
-    private static Tensor Embed(ForwardContext context, Tensor tokens, Tensor positions, long most, TransformerConfig c)
+    /// <summary>What lies between the decoder's last block and the head.</summary>
+    public static Tensor BeforeHead(Tensor x, TransformerConfig c)
     {
-        var x = Embedding.Apply(tokens, TokenTable(context.Graph, c));
+        using (x.Graph.ScopeOf("model.decoder"))
+            return c.PreNorm ? Norm.LayerNorm(x, "layer_norm", Epsilon) : x;
+    }
+
+    private static Tensor Embed(ForwardContext context, Tensor x, Tensor positions, long most, TransformerConfig c)
+    {
         if (c.ScaleEmbedding)
             x = Elementwise.Scale(x, Math.Sqrt(c.ModelWidth));
         return context.Dropout(x + Embedding.Apply(positions, PositionTable(context.Graph, most, c)), c.Dropout);
