@@ -42,6 +42,7 @@ internal static class Program
             ChatCommand.Create(),
             ClassifyCommand.Create(),
             EmbedCommand.Create(),
+            ExplainCommand.Create(),
             DataCommand.Create(),
             TokenizerCommand.Create(),
             ImportCommand.Create(),

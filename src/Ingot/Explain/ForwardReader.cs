@@ -24,12 +24,21 @@ internal static class ForwardReader
     /// <param name="parameters">Its parameters.</param>
     /// <param name="input">What it reads.</param>
     /// <param name="wanted">Whether the attention of a layer is wanted.</param>
-    public static ForwardReading Read(ModelConfig model, ParameterStore parameters, ModelInput input, Func<int, bool> wanted)
+    /// <param name="most">Most probabilities that may come out.</param>
+    /// <exception cref="ArgumentException">There are more.</exception>
+    public static ForwardReading Read(ModelConfig model, ParameterStore parameters, ModelInput input, Func<int, bool> wanted,
+        long most = long.MaxValue)
     {
         var graph = new Graph(parameters.ComputeType);
         var context = input.Declare(graph, model);
         model.Forward(context);
         var taps = Taps(model, graph).Where(tap => wanted(tap.Layer)).ToList();
+        if (taps.Sum(tap => tap.Cells) is var cells && cells > most)
+        {
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
+                $"the attention of {taps.Count} layers is {cells:N0} probabilities, and {most:N0} are the most: name some layers, or shorten the text"));
+        }
+
         for (var i = 0; i < taps.Count; i++)
         {
             Keep(graph, Name("q", i), taps[i].Call["q"]);
@@ -46,7 +55,13 @@ internal static class ForwardReader
             [.. context.HiddenStates.Select((_, i) => Values(graph, program, Name("hidden", i)))]);
     }
 
-    private sealed record Tap(Call Call, AttentionPart Part, int Layer);
+    /// <summary>What is known to make the scores. Anything else, such as a bias, would make other probabilities than these here.</summary>
+    private static readonly string[] Operands = ["q", "k", "v", "query_segments", "key_segments", "kv_lengths"];
+
+    private sealed record Tap(Call Call, AttentionPart Part, int Layer)
+    {
+        public long Cells => Call["q"].Shape[2] * Call["q"].Shape[1] * Call["k"].Shape[1];
+    }
 
     /// <summary>
     /// The model's attentions with their layers. Those of an encoder come before those of its decoder, in which each layer's own, which is
@@ -55,6 +70,9 @@ internal static class ForwardReader
     private static IEnumerable<Tap> Taps(ModelConfig model, Graph graph)
     {
         var calls = graph.Calls.Where(call => call.Op == Attention.Op).ToList();
+        if (calls.SelectMany(call => call.Op.Operands.Where((name, i) => call.Op.AccessOf(i) == Access.In && call.Operands[i] is not null))
+                .Except(Operands).FirstOrDefault() is { } other)
+            throw new NotSupportedException($"attention with an operand '{other}', as the {model.ModelType} has it, cannot be explained");
         if (model is not EncoderDecoderConfig config)
         {
             var part = model.Task == ModelTask.CausalLm ? AttentionPart.Decoder : AttentionPart.Encoder;

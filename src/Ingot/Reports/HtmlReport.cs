@@ -46,7 +46,10 @@ public static class HtmlReport
     }
 
     /// <summary>A page up to where its content begins.</summary>
-    internal static StringBuilder Begin(string title)
+    /// <param name="title">Its title.</param>
+    /// <param name="style">Style besides that of all pages.</param>
+    /// <param name="scripts">Hash of the one script that may run, as a policy names it; empty for none.</param>
+    internal static StringBuilder Begin(string title, string style = "", string scripts = "")
     {
         var page = new StringBuilder();
         return page.Append(CultureInfo.InvariantCulture, $"""
@@ -56,10 +59,10 @@ public static class HtmlReport
             <meta charset="utf-8">
             <meta name="viewport" content="width=device-width, initial-scale=1">
             <meta name="color-scheme" content="light dark">
-            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'{(scripts.Length > 0 ? $"; script-src {scripts}" : "")}">
             <title>{Escape(title)} · Ingot</title>
             <style>
-            {Style}
+            {Style}{style}
             </style>
             </head>
             <body>
