@@ -181,7 +181,6 @@ public sealed class ModelExplainer : IDisposable
     /// <summary>A source, and the target that is given or that the model writes, always with the likeliest token.</summary>
     private Reading ReadSource(EncoderDecoderConfig config, string text, ExplainOptions options)
     {
-        var context = Math.Min(MostTokens, config.MaxPositions);
         var generation = (GenerationConfig.Load(_folder)?.Options ?? new GenerationOptions()) with
         {
             SourceLanguage = options.SourceLanguage,
@@ -190,7 +189,7 @@ public sealed class ModelExplainer : IDisposable
             NumBeams = 1,
             NumReturnSequences = 1,
         };
-        var prompt = SourcePrompt.For(config, Tokenizer, generation, context);
+        var prompt = SourcePrompt.For(config, Tokenizer, generation, config.MaxPositions);
         var source = prompt.Encode(text);
         CheckLength(source.Length, "source");
         var (start, ends) = (prompt.Options.DecoderStartTokenId!.Value, prompt.Options.EosTokenIds!);
@@ -202,7 +201,7 @@ public sealed class ModelExplainer : IDisposable
         else
         {
             using var decoder = new Decoder(config, _parameters);
-            var sequence = new Sequence([start], 0, prompt.Options.NewTokens(1)) { Source = source };
+            var sequence = new Sequence([start], 0, Math.Min(prompt.Options.NewTokens(1), MostTokens - 1)) { Source = source };
             foreach (var _ in new SequenceWriter(decoder, prompt.Options, ends).Write([sequence], 1))
             {
             }
