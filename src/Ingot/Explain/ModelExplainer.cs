@@ -1,10 +1,10 @@
 using Ingot.Adapters;
 using Ingot.Bindings;
 using Ingot.Checkpoints;
-using Ingot.Data;
 using Ingot.Generation;
 using Ingot.Graphs;
 using Ingot.Models;
+using Ingot.Pairs;
 using Ingot.Tokenizers;
 
 namespace Ingot.Explain;
@@ -98,7 +98,7 @@ public sealed class ModelExplainer : IDisposable
         {
             Model = Name(),
             ModelType = Model.ModelType,
-            Task = Model is EncoderDecoderConfig ? "encoder-decoder" : Model.Task.Name(),
+            Task = Model.Task.Name(),
             Precision = _parameters.ComputeType == DType.Bf16 ? "bf16" : "fp32",
             Tokens = Explained(task.Input.Tokens),
             Source = task.Input.Source is null ? null : Explained(task.Input.Source),
@@ -122,7 +122,9 @@ public sealed class ModelExplainer : IDisposable
     /// <param name="Next">The token behind the last, if it is known.</param>
     private sealed record Reading(ModelInput Input, int Prompt, int? Next = null);
 
-    private int Ahead => Model.Task == ModelTask.CausalLm ? 1 : 0;
+    private int Ahead => Writes ? 1 : 0;
+
+    private bool Writes => Model.Task is ModelTask.CausalLm or ModelTask.Seq2seqLm;
 
     /// <summary>The mean of the cross-attention, [tokens, source].</summary>
     internal static double[]? Alignment(IReadOnlyList<AttentionMap> maps)
@@ -144,7 +146,7 @@ public sealed class ModelExplainer : IDisposable
             throw new ArgumentException($"{options.Steps} steps of integrated gradients: give 1 to 10000");
         if (options.TopK is < 1 or > 100)
             throw new ArgumentException($"the {options.TopK} likeliest tokens cannot be kept: give 1 to 100");
-        if (options.TextPair is not null && Model.Task == ModelTask.CausalLm)
+        if (options.TextPair is not null && Writes)
             throw new ArgumentException($"a {Model.ModelType} reads one text: pairs of texts are for encoders such as bert");
         if (Model is not EncoderDecoderConfig && (options.SourceLanguage ?? options.TargetLanguage) is not null)
             throw new ArgumentException("languages belong to models that translate between several; this one does not");
