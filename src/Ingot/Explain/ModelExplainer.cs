@@ -198,7 +198,7 @@ public sealed class ModelExplainer : IDisposable
         int[] written;
         if (options.Target is { } target)
         {
-            written = new PairEncoder(Tokenizer, ends[0]).Encode(target, prompt.Options.ForcedBosTokenId);
+            written = new PairEncoder(Tokenizer, ends[0]).EncodeTarget(target, prompt.Options.ForcedBosTokenId);
         }
         else
         {
