@@ -21,7 +21,7 @@ public sealed class ReferenceTests
 
     private static IEnumerable<ModelConfig> Classless => OneStack.Where(model => !model.Task.IsClassification());
 
-    private static TransformerConfig[] EncoderDecoders => EncoderDecoderGradientTests.Models;
+    private static TransformerConfig[] EncoderDecoders => [.. EncoderDecoderGradientTests.Models.OfType<TransformerConfig>()];
 
     [TestCaseSource(nameof(OneStack))]
     public void AttentionIsTheReference(ModelConfig model)
