@@ -9,7 +9,7 @@ namespace Ingot.Models;
 public abstract record EncoderDecoderConfig : ModelConfig
 {
     /// <summary>model_type of the families that there are.</summary>
-    public static IReadOnlyList<string> EncoderDecoderFamilies { get; } = ["marian", "m2m_100"];
+    public static IReadOnlyList<string> EncoderDecoderFamilies { get; } = ["marian", "m2m_100", "t5", "mt5"];
 
     /// <inheritdoc/>
     public sealed override ModelTask Task => ModelTask.Seq2seqLm;

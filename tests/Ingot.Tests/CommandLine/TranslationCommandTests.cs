@@ -102,7 +102,7 @@ public sealed class TranslationCommandTests : FolderTests
         Refuses(2, "--to xx: that is none of the model's languages, which are de, en, fr", "translate", "--model", _model, "--from", "en", "--to", "xx", "a");
         Refuses(2, "--from is not given, and the model knows several languages: auto, de, en, fr", "translate", "--model", _model, "--to", "de", "a");
         Refuses(1, "a gpt2 for causal-lm has no encoder", "translate", "--model", gpt, "a");
-        Refuses(1, "`ingot summarize` takes an encoder-decoder: marian, m2m_100", "summarize", "--model", gpt, "a");
+        Refuses(1, "`ingot summarize` takes an encoder-decoder: marian, m2m_100, t5, mt5", "summarize", "--model", gpt, "a");
         Refuses(1, "bad.jsonl, line 2: the object has no \"text\"; its fields are \"title\"", "translate", "--model", _model, "--from", "en", "--to", "de",
             "--input", In("bad.jsonl"));
         Refuses(2, "give texts or --input, not both", "translate", "--model", _model, "--input", In("bad.jsonl"), "a");
