@@ -13,6 +13,9 @@ public enum EvaluationKind
 
     /// <summary>Has a model answer multiple-choice questions.</summary>
     MultipleChoice,
+
+    /// <summary>Lets a model write, and scores its texts.</summary>
+    Generation,
 }
 
 /// <content>What fits together.</content>
@@ -27,6 +30,7 @@ public sealed partial record EvaluationOptions
     /// <summary>What the options ask for.</summary>
     public EvaluationKind Kind => Has(PerplexityName) ? EvaluationKind.Perplexity
         : Has(MultipleChoiceName) ? EvaluationKind.MultipleChoice
+        : Model is not null && Hypotheses is null ? EvaluationKind.Generation
         : EvaluationKind.Texts;
 
     /// <summary>Checks all that can be checked without reading files.</summary>
@@ -39,7 +43,17 @@ public sealed partial record EvaluationOptions
         Require("decimals", Decimals is >= 0 and <= 12, $"is {Decimals}, but must be 0 to 12");
         if (Kind == EvaluationKind.Texts)
         {
-            RequireTexts();
+            Require("hypotheses", !string.IsNullOrWhiteSpace(Hypotheses), "is not set: name the file of the texts to judge, or a model");
+            Require("references", References.Count > 0, "is not set: name the file of reference texts, or several");
+            Require("model", Model is null, "does not go with hypotheses, which are there already");
+            RequireMetrics();
+        }
+        else if (Kind == EvaluationKind.Generation)
+        {
+            Require("output", !string.IsNullOrWhiteSpace(Output), "is not set: name the file, *.jsonl, for what the model writes");
+            Require("compare", Compare.Count == 0, "does not go with a model: compare its output afterwards, as hypotheses");
+            RequireModel();
+            RequireMetrics();
         }
         else
         {
@@ -52,14 +66,11 @@ public sealed partial record EvaluationOptions
 
         return problems;
 
-        void RequireTexts()
+        void RequireMetrics()
         {
-            Require("hypotheses", !string.IsNullOrWhiteSpace(Hypotheses), "is not set: name the file of the texts to judge");
-            Require("references", References.Count > 0, "is not set: name the file of reference texts, or several");
             Require("resamples", Resamples is >= 2 and <= 1_000_000, $"is {Resamples}, but must be 2 to 1000000");
             Require("trials", Trials is >= 1 and <= 1_000_000, $"is {Trials}, but must be 1 to 1000000");
             Require("seed", Seed >= 0, $"is {Seed}, but must not be negative");
-            Require("model", Model is null, "does not go with metrics of files; perplexity and multiple-choice are a model's");
             try
             {
                 CreateMetrics();

@@ -18,7 +18,7 @@ public enum SignificanceTest
 public sealed partial record EvaluationOptions
 {
     /// <summary>What is computed: bleu, chrf, chrf++, ter, rouge (or rouge1, rouge2, rougeL, rougeLsum), meteor, accuracy, f1 of texts; or
-    /// perplexity or multiple-choice of a model on data.</summary>
+    /// perplexity or multiple-choice of a model on data. With a model, metrics of texts are those of what it writes for the data.</summary>
     public IReadOnlyList<string> Metric { get; set; } = [];
 
     /// <summary>File of the texts that are judged: a segment a line; in a .jsonl, a string a line, or an object that has the text in a
@@ -49,10 +49,10 @@ public sealed partial record EvaluationOptions
     /// <summary>Files or folders of data that the model is scored on.</summary>
     public IReadOnlyList<string> Data { get; set; } = [];
 
-    /// <summary>File for the figures of each document or question, as JSON lines; the scores go beside it, to NAME.scores.json.</summary>
+    /// <summary>File for the figures of each document or question, or for the texts, as JSON lines; the scores go beside it, to NAME.scores.json.</summary>
     public string? Output { get; set; }
 
-    /// <summary>Windows that go through the model side by side.</summary>
+    /// <summary>Windows or texts that go through the model side by side.</summary>
     public int BatchSize { get; set; } = 8;
 
     /// <summary>Precision of computations.</summary>
@@ -81,6 +81,44 @@ public sealed partial record EvaluationOptions
 
     /// <summary>Whether a text begins after the token that begins texts (or else ends them), so that its first token counts, too.</summary>
     public bool AddPrefix { get; set; } = true;
+
+    /// <summary>The field of the prompt that the model goes on from, or of its source, in records of data; the reference is in
+    /// referenceField. If neither it nor a template is set, data holds examples or conversations, whose last answer is the
+    /// reference.</summary>
+    public string? PromptField { get; set; }
+
+    /// <summary>Most tokens of a text; if not set, the model's own setting.</summary>
+    public int? MaxNewTokens { get; set; }
+
+    /// <summary>Beam search keeps so many texts; if not set, the model's own setting.</summary>
+    public int? NumBeams { get; set; }
+
+    /// <summary>Beam search compares log-probability / length^this; if not set, the model's own setting.</summary>
+    public double? LengthPenalty { get; set; }
+
+    /// <summary>Whether tokens are drawn; otherwise the likeliest is taken, whatever the model's own setting.</summary>
+    public bool DoSample { get; set; }
+
+    /// <summary>Divides the logits where tokens are drawn; if not set, the model's own setting.</summary>
+    public double? Temperature { get; set; }
+
+    /// <summary>Draws among the likeliest tokens that together have this probability; if not set, the model's own setting.</summary>
+    public double? TopP { get; set; }
+
+    /// <summary>Draws among so many likeliest tokens; if not set, the model's own setting.</summary>
+    public int? TopK { get; set; }
+
+    /// <summary>Strings at which a text ends.</summary>
+    public IReadOnlyList<string> Stop { get; set; } = [];
+
+    /// <summary>Code of the sources' language, for models that translate between several.</summary>
+    public string? SourceLanguage { get; set; }
+
+    /// <summary>Code of the language to write, for the same.</summary>
+    public string? TargetLanguage { get; set; }
+
+    /// <summary>Whether a prompt longer than the model's context loses its beginning, rather than being an error.</summary>
+    public bool TruncatePrompt { get; set; }
 
     /// <summary>The field of a question; if not set, question or query.</summary>
     public string? QuestionField { get; set; }
@@ -114,7 +152,7 @@ public sealed partial record EvaluationOptions
     /// <summary>Trials of the randomization.</summary>
     public int Trials { get; set; } = 10000;
 
-    /// <summary>Seed of resamples and trials: that of NumPy's generator, as sacreBLEU has it.</summary>
+    /// <summary>Seed of resamples and trials: that of NumPy's generator, as sacreBLEU has it; and of drawn tokens.</summary>
     public int Seed { get; set; } = 12345;
 
     /// <summary>Tokenizer of BLEU: 13a, intl, zh (for Chinese), char or none.</summary>
@@ -161,6 +199,9 @@ public sealed partial record EvaluationOptions
 
     /// <summary>Whether ROUGE counts words by their Porter stems.</summary>
     public bool UseStemmer { get; set; }
+
+    /// <summary>Whether rougeLsum finds the sentences of running text by itself; otherwise each line of a text is one.</summary>
+    public bool SplitSummaries { get; set; }
 
     /// <summary>Words of ROUGE: rouge (letters a to z and digits), or for other scripts a tokenizer of BLEU.</summary>
     public string RougeTokenize { get; set; } = "rouge";
@@ -210,7 +251,7 @@ public sealed partial record EvaluationOptions
                 AsianSupport = TerAsianSupport,
                 CaseSensitive = TerCaseSensitive,
             },
-            Rouge = new() { UseStemmer = UseStemmer, Tokenize = RougeTokenize },
+            Rouge = new() { UseStemmer = UseStemmer, SplitSummaries = SplitSummaries, Tokenize = RougeTokenize },
             Meteor = new() { Tokenize = MeteorTokenize, WordNetFolder = WordNet },
             F1Average = F1Average,
             PositiveLabel = PositiveLabel,

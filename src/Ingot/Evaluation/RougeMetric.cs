@@ -9,6 +9,12 @@ public sealed record RougeOptions
     public bool UseStemmer { get; init; }
 
     /// <summary>
+    /// Whether rougeLsum finds the sentences of running text by rules; otherwise each line is one. rouge_score's split_summaries does it
+    /// with NLTK's Punkt, which differs now and then.
+    /// </summary>
+    public bool SplitSummaries { get; init; }
+
+    /// <summary>
     /// rouge for words of the letters a to z and digits; for other scripts one of BLEU's tokenizers: 13a, intl, zh, char, none.
     /// </summary>
     public string Tokenize { get; init; } = "rouge";
@@ -65,8 +71,10 @@ public sealed class RougeMetric : TextMetric
     internal override MetricScore Describe(ReadOnlySpan<double> sums, double value, MetricSignature signature)
     {
         var (precision, recall) = (sums[1] / sums[3], sums[2] / sums[3]);
-        return new MetricScore(Name, value, signature.Add("stemmer", _options.UseStemmer).Add("tok", _tokenizer.Name)
-            .Add("version", "rouge_score-0.1.2+ingot"))
+        signature.Add("stemmer", _options.UseStemmer).Add("tok", _tokenizer.Name);
+        if (_bySentence)
+            signature.Add("split", _options.SplitSummaries ? "rules" : "lines");
+        return new MetricScore(Name, value, signature.Add("version", "rouge_score-0.1.2+ingot"))
         {
             Verbose = $"(P = {PythonText.Fixed(precision, 4)} R = {PythonText.Fixed(recall, 4)})",
             Measures = new Dictionary<string, double> { ["fmeasure"] = value, ["precision"] = precision, ["recall"] = recall },
@@ -148,6 +156,14 @@ public sealed class RougeMetric : TextMetric
         private List<int[]> Sentences(ReadOnlySpan<char> text)
         {
             var sentences = new List<int[]>();
+            if (metric._options.SplitSummaries)
+            {
+                var whole = text.ToString();
+                foreach (var sentence in SentenceRules.Split(whole))
+                    sentences.Add([.. _words.Read(whole.AsSpan(sentence))]);
+                return sentences;
+            }
+
             foreach (var line in text.Split('\n'))
                 sentences.Add([.. _words.Read(text[line])]);
             return sentences;

@@ -20,7 +20,7 @@ public static class ModelEvaluation
         Action<long, long>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        ScoreFiles.CheckFolder(options.Output);
+        ScoreFiles.Check(options.Output, options.Data);
         var folder = ModelFolder.Find(options.Model!, warn);
         using var model = LikelihoodModel.Load(folder, DeviceChoice.Find(options.Device),
             options.Precision == Precision.Bf16 ? DType.Bf16 : DType.F32, options.BatchSize,

@@ -18,11 +18,18 @@ internal static class ScoreFiles
     public static string ScoresPath(string output) => Path.ChangeExtension(output, ".scores.json");
 
     /// <summary>Checks before any work that the files can be written where they belong.</summary>
+    /// <param name="output">The name; null for none.</param>
+    /// <param name="inputs">Files that are read, and not to be written over.</param>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
-    public static void CheckFolder(string? output)
+    /// <exception cref="ArgumentException">One of them is an input.</exception>
+    public static void Check(string? output, IEnumerable<string> inputs)
     {
-        if (output is not null && Path.GetDirectoryName(Path.GetFullPath(output)) is { } folder && !Directory.Exists(folder))
+        if (output is null)
+            return;
+        if (Path.GetDirectoryName(Path.GetFullPath(output)) is { } folder && !Directory.Exists(folder))
             throw new DirectoryNotFoundException($"{output}: the folder {folder} is not there: make it, or name another file");
+        if (inputs.FirstOrDefault(input => Path.GetFullPath(input) == Path.GetFullPath(output)) is { } same)
+            throw new ArgumentException($"output is {same}, which is read: name another file");
     }
 
     /// <summary>Writes both files.</summary>

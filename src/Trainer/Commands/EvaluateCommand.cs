@@ -15,6 +15,7 @@ internal static class EvaluateCommand
         ("metric", "What is computed, and of what texts"),
         ("model", "What is computed of a model"),
         ("dataFormat", "Perplexity"),
+        ("promptField", "What a model writes"),
         ("questionField", "Multiple choice"),
         ("confidence", "Chance"),
         ("tokenize", "BLEU"),
@@ -26,14 +27,24 @@ internal static class EvaluateCommand
 
     public static Command Create()
     {
-        var recipe = new Argument<string?>("recipe") { Description = "A JSON file of the options below.", Arity = ArgumentArity.ZeroOrOne };
+        var recipe = new Argument<string[]>("recipe")
+        {
+            Description = "JSON files of the options below; each is an evaluation of its own.",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
         var json = new Option<bool>("--json") { Description = "Print the scores as JSON." };
         var command = new Command("evaluate", "Score texts against references, or a model on data.") { recipe, json };
         IReadOnlyList<OptionKey> keys = OptionKey.Of<EvaluationOptions>();
         var options = new RecipeOptions(command, keys, "");
-        command.SetAction(result => Run(
-            Recipe.Load<EvaluationOptions>(result.GetValue(recipe), options.Read(result), read => read.Validate(), Name),
-            result.GetValue(json)));
+        command.SetAction(result =>
+        {
+            string?[] paths = [.. result.GetValue(recipe) ?? []];
+            paths = paths.Length > 0 ? paths : [null];
+            // What is wrong in any of them comes out before the first begins.
+            (string?, EvaluationOptions)[] evaluations = [.. paths.Select(path => (path,
+                Recipe.Load<EvaluationOptions>(path, options.Read(result), read => read.Validate(), Name)))];
+            return Run(evaluations, result.GetValue(json));
+        });
         HelpPage.Describe(command, """
             ingot evaluate --metric bleu chrf++ --hypotheses output.de --references reference.de
             ingot evaluate --metric bleu --tokenize zh --hypotheses output.zh --references a.zh b.zh --confidence
@@ -42,37 +53,38 @@ internal static class EvaluateCommand
             ingot evaluate --metric perplexity --model runs/jargon --data held-out.txt --stride 256
             ingot evaluate --metric perplexity --model runs/dialogue --data chats.jsonl       of the answers
             ingot evaluate --metric multiple-choice --model runs/jargon --data arc.jsonl --output answers.jsonl
+            ingot evaluate --metric rouge --model runs/news --data news.jsonl --promptField document --referenceField summary --output out.jsonl
+            ingot evaluate tasks/arc.json tasks/news.json --model runs/news
             """, output => RecipeOptions.WriteHelp<EvaluationOptions>(output, keys, Groups));
         return command;
     }
 
-    private static int Run(EvaluationOptions options, bool json)
+    private static int Run((string? Recipe, EvaluationOptions Options)[] evaluations, bool json)
     {
         using var interruption = new Interruption();
         try
         {
-            IReadOnlyList<EvaluationResult> results;
-            string unit = options.Kind switch
+            var all = new List<EvaluationResult>();
+            foreach ((string? recipe, EvaluationOptions options) in evaluations)
             {
-                EvaluationKind.Texts => "segments",
-                EvaluationKind.MultipleChoice => "questions",
-                _ => "bytes or examples",
-            };
-            using (var progress = new LineProgress((done, total) => $"{done:#,0} of {total:#,0} {unit}"))
-            {
-                results = options.Kind == EvaluationKind.Texts
-                    ? EvaluationRun.Run(options, progress.Report, interruption.Token)
-                    : ModelEvaluation.Run(options, warning => Console.Error.WriteLine($"warning: {warning}"), progress.Report,
-                        interruption.Token);
+                IReadOnlyList<EvaluationResult> results = Evaluate(options, interruption.Token);
+                all.AddRange(results);
+                if (json)
+                {
+                    continue;
+                }
+
+                if (evaluations.Length > 1)
+                {
+                    Console.WriteLine($"{recipe}:");
+                }
+
+                ScoreWriter.Write(Console.Out, results, options.Decimals);
             }
 
             if (json)
             {
-                Text.WriteJson(writer => ScoreJson.Write(writer, results));
-            }
-            else
-            {
-                ScoreWriter.Write(Console.Out, results, options.Decimals);
+                Text.WriteJson(writer => ScoreJson.Write(writer, all));
             }
 
             return ExitCodes.Success;
@@ -81,5 +93,25 @@ internal static class EvaluateCommand
         {
             return interruption.ExitCode;
         }
+    }
+
+    private static IReadOnlyList<EvaluationResult> Evaluate(EvaluationOptions options, CancellationToken cancellationToken)
+    {
+        string unit = options.Kind switch
+        {
+            EvaluationKind.Texts => "segments",
+            EvaluationKind.MultipleChoice => "questions",
+            EvaluationKind.Generation => "texts",
+            _ => "bytes or examples",
+        };
+        using var progress = new LineProgress((done, total) => $"{done:#,0} of {total:#,0} {unit}");
+        return options.Kind switch
+        {
+            EvaluationKind.Texts => EvaluationRun.Run(options, progress.Report, cancellationToken),
+            EvaluationKind.Generation => GenerationEvaluation.Run(options, Warn, progress.Report, cancellationToken),
+            _ => ModelEvaluation.Run(options, Warn, progress.Report, cancellationToken),
+        };
+
+        static void Warn(string warning) => Console.Error.WriteLine($"warning: {warning}");
     }
 }

@@ -75,6 +75,22 @@ public sealed class EvaluateCommandTests : FolderTests
     }
 
     [Test]
+    public void SeveralRecipesAreSeveralEvaluationsOfOneModel()
+    {
+        RandomModel.Write(In("model"));
+        Write("data.jsonl", """{"question": "Who", "choices": ["me", "you"], "answer": 1}""");
+        Write("write.json", $$"""
+            {"metric": ["chrf"], "data": ["{{In("data.jsonl")}}"], "promptField": "question", "referenceField": "choices", "maxNewTokens": 4,
+             "output": "{{In("out.jsonl")}}"}
+            """);
+        Write("choose.json", $$"""{"metric": ["multiple-choice"], "data": ["{{In("data.jsonl")}}"]}""");
+        var result = IngotProcess.Run(["evaluate", In("write.json"), In("choose.json"), "--model", In("model"), "--device", "cpu"]);
+        Assert.That(result.Output.Split('\n').Select(line => line.Split('|')[0]),
+            Is.EqualTo(new[] { $"{In("write.json")}:", "chrF2", $"{In("choose.json")}:", "acc", "acc_norm", "acc_bytes", "" }), result.ToString());
+        Assert.That(File.Exists(In("out.scores.json")), Is.True);
+    }
+
+    [Test]
     public void WhatIsWrongIsNamed()
     {
         Write("short", "one\ntwo\n");

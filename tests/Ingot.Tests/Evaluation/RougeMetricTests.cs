@@ -95,4 +95,25 @@ public sealed class RougeMetricTests
         Assert.That(score.Measures["precision"], Is.EqualTo(precision).Within(5.1e-6));
         Assert.That(score.Value, Is.EqualTo(f).Within(5.1e-6));
     }
+
+    [TestCase("One day. Two days!", "One day.|Two days!")]
+    [TestCase("\"Who?\" asked Mr. Smith of J. Doe. He left at 3.5 p.m. on foot. it went on", "\"Who?\" asked Mr. Smith of J. Doe.|"
+        + "He left at 3.5 p.m. on foot. it went on")]
+    [TestCase("一天。两天！三", "一天。|两天！|三")]
+    [TestCase("  \n", "  \n")]
+    [TestCase("", "")]
+    public void SentencesOfRunningTextAreFoundByRules(string text, string sentences) =>
+        Assert.That(string.Join('|', SentenceRules.Split(text).Select(range => text[range])), Is.EqualTo(sentences));
+
+    [Test]
+    public void RunningTextIsScoredLikeItsSentencesOnLines()
+    {
+        const string Hypothesis = "The dog ran. A cat slept.\nIt rained.", Reference = "A cat slept. The dog barked! It rained.";
+        var lines = new RougeMetric("rougeLsum").EvaluateSegment(
+            Hypothesis.Replace(". ", ".\n", StringComparison.Ordinal), "A cat slept.\nThe dog barked!\nIt rained.");
+        var text = new RougeMetric("rougeLsum", new() { SplitSummaries = true }).EvaluateSegment(Hypothesis, Reference);
+        Assert.That(text.Value, Is.EqualTo(lines.Value));
+        Assert.That(new RougeMetric("rougeLsum").EvaluateSegment(Hypothesis, Reference).Value, Is.Not.EqualTo(lines.Value));
+        Assert.That(text.Signature.ToString(), Does.Contain("|split:rules|"));
+    }
 }
