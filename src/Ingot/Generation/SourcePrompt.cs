@@ -1,5 +1,5 @@
-using Ingot.Pairs;
 using Ingot.Models;
+using Ingot.Pairs;
 using Ingot.Tokenizers;
 
 namespace Ingot.Generation;
