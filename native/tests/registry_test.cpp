@@ -146,7 +146,7 @@ TEST(PlugIn, BadOnesAreErrors) {
     expect_error(ingot_plugin_load(INGOT_TEST_PLUGINS "/libingot.so", &n), INGOT_ERROR_INVALID_ARGUMENT,
                  {"libingot.so is not a plug-in of Ingot: it does not export ingot_plugin_entry"});
     expect_error(ingot_plugin_load(INGOT_TEST_PLUGINS "/plugin_old.so", &n), INGOT_ERROR_INVALID_ARGUMENT,
-                 {"plugin_old.so was built for version 2 of the ABI, this library has version 1; rebuild it"});
+                 {"plugin_old.so was built for version 3 of the ABI, this library has version 2; rebuild it"});
     std::filesystem::remove_all(folder);
 }
 

@@ -21,7 +21,7 @@ public sealed class PluginCommandTests
         string library = Build("mine", _folder["mine"]);
         IngotProcess.Result check = Ingot($"kernels check attention mine --device cpu --plugin {library}");
         Assert.That(check.ExitCode, Is.Zero, check.Output + check.Error);
-        Assert.That(check.Output, Does.Match(@"attention=mine +9 +11 +0 +[1-9]\.\de-7 +-\n").And.Contain("1 of 1 kernels are right"));
+        Assert.That(check.Output, Does.Match(@"attention=mine +9 +15 +0 +[1-9]\.\de-7 +-\n").And.Contain("1 of 1 kernels are right"));
 
         File.WriteAllText(_folder["text.txt"], string.Concat(Enumerable.Range(0, 400).Select(i => $"The number {i} comes before "
             + $"{i + 1}. ")));
