@@ -13,7 +13,7 @@ public enum AttentionPart
     Cross,
 }
 
-/// <summary>The attention probabilities of a layer: softmax(q kᵀ · scale + mask), Vaswani et al. 2017, equation 1.</summary>
+/// <summary>The attention probabilities of a layer: softmax(q kᵀ · scale + bias + mask), Vaswani et al. 2017, equation 1.</summary>
 /// <param name="Part">What attends to what.</param>
 /// <param name="Layer">The layer, counted from 0.</param>
 /// <param name="Heads">Number of heads.</param>

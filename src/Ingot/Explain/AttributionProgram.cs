@@ -17,8 +17,8 @@ public enum AttributionMethod
     /// the steps' error.
     /// </summary>
     /// <remarks>
-    /// Not from zero: a model with RMSNorm and no biases gives the same for embeddings of any length, and so everything would happen at lengths
-    /// that are nearly zero.
+    /// Not from zero: the first norm makes the shortest embedding as long as any, and so much would happen at lengths that are nearly zero,
+    /// where no step is.
     /// </remarks>
     IntegratedGradients,
 }

@@ -15,7 +15,7 @@ public sealed record ForwardReading(IReadOnlyList<AttentionMap> Attention, IRead
 
 /// <summary>
 /// Reads the inside of a forward pass. Attention kernels never write their probabilities down; here the queries and keys that they read
-/// are kept, and the probabilities are computed again from these, in double precision.
+/// (and the bias, if there is one) are kept, and the probabilities are computed again from these, in double precision.
 /// </summary>
 internal static class ForwardReader
 {
@@ -43,6 +43,8 @@ internal static class ForwardReader
         {
             Keep(graph, Name("q", i), taps[i].Call["q"]);
             Keep(graph, Name("k", i), taps[i].Call["k"]);
+            if (taps[i].Call.Find("bias") is { } bias)
+                Keep(graph, Name("bias", i), bias);
         }
 
         for (var i = 0; i < context.HiddenStates.Count; i++)
@@ -51,12 +53,19 @@ internal static class ForwardReader
         input.Set(program);
         program.Run();
         return new ForwardReading(
-            [.. taps.Select((tap, i) => Probabilities(tap, Values(graph, program, Name("q", i)), Values(graph, program, Name("k", i))))],
-            [.. context.HiddenStates.Select((_, i) => Values(graph, program, Name("hidden", i)))]);
+            [.. taps.Select((tap, i) => Probabilities(tap, Kept("q", i), Kept("k", i), tap.Call.Find("bias") is null ? null : Kept("bias", i)))],
+            [.. context.HiddenStates.Select((_, i) => Kept("hidden", i))]);
+
+        float[] Kept(string what, int index)
+        {
+            var values = new float[graph.Outputs[Name(what, index)].Elements];
+            program.Get<float>(Name(what, index), values);
+            return values;
+        }
     }
 
-    /// <summary>What is known to make the scores. Anything else, such as a bias, would make other probabilities than these here.</summary>
-    private static readonly string[] Operands = ["q", "k", "v", "query_segments", "key_segments", "kv_lengths"];
+    /// <summary>What is known to make the scores. Anything else would make other probabilities than these here.</summary>
+    private static readonly string[] Operands = ["q", "k", "v", "query_segments", "key_segments", "kv_lengths", "bias"];
 
     private sealed record Tap(Call Call, AttentionPart Part, int Layer)
     {
@@ -87,17 +96,12 @@ internal static class ForwardReader
     private static void Keep(Graph graph, string name, Tensor tensor) =>
         graph.Output(name, Elementwise.Cast(Views.Contiguous(tensor), DType.F32));
 
-    private static float[] Values(Graph graph, CompiledGraph program, string name)
-    {
-        var values = new float[graph.Outputs[name].Elements];
-        program.Get<float>(name, values);
-        return values;
-    }
-
     private static string Name(string what, int index) => string.Create(CultureInfo.InvariantCulture, $"{what}.{index}");
 
-    /// <summary>The input holds one text without padding, so that the mask is what the call's attributes say.</summary>
-    private static AttentionMap Probabilities(Tap tap, float[] q, float[] k)
+    /// <summary>
+    /// The input holds one text without padding, so that the mask is what the call's attributes say, and a query's position is its number.
+    /// </summary>
+    private static AttentionMap Probabilities(Tap tap, float[] q, float[] k, float[]? bias)
     {
         var (queries, heads, size) = ((int)tap.Call["q"].Shape[1], (int)tap.Call["q"].Shape[2], (int)tap.Call["q"].Shape[3]);
         var (keys, groups) = ((int)tap.Call["k"].Shape[1], (int)tap.Call["k"].Shape[2]);
@@ -116,7 +120,7 @@ internal static class ForwardReader
                 var (at, other) = (((query * heads) + head) * size, (((begin + s) * groups) + group) * size);
                 for (var i = 0; i < size; i++)
                     scores[s] += (double)q[at + i] * k[other + i];
-                scores[s] *= scale;
+                scores[s] = (scores[s] * scale) + Bias(head, begin + s - query);
             }
 
             var most = scores.Max();
@@ -125,5 +129,14 @@ internal static class ForwardReader
                 map.Probabilities[(row * keys) + begin + s] = (float)(Math.Exp(scores[s] - most) / total);
         });
         return map;
+
+        // A table of distances has as many to either side of 0; its ends stand for all that is farther.
+        double Bias(int head, int distance)
+        {
+            if (bias is null)
+                return 0;
+            var most = bias.Length / heads / 2;
+            return bias[((Math.Clamp(distance, -most, most) + most) * heads) + head];
+        }
     }
 }

@@ -1,7 +1,6 @@
-using Ingot.Bindings;
-using Ingot.Checkpoints;
 using Ingot.Models;
 using Ingot.Models.Bert;
+using Ingot.Tests.Generation;
 using Ingot.Tests.Graphs;
 using Ingot.Tokenizers;
 using Ingot.Training;
@@ -26,14 +25,6 @@ internal static class EncoderFolder
     };
 
     /// <summary>Writes the folder and gives the values of its parameters.</summary>
-    public static Dictionary<string, double[]> Write(string folder, BertConfig model)
-    {
-        Directory.CreateDirectory(folder);
-        Tokenizer(model.Flavor).Save(folder);
-        File.WriteAllText(Path.Combine(folder, ModelFiles.ConfigName), ModelFiles.ConfigText(model));
-        using var store = ModelGradientTests.Store(model, DType.F32, training: false);
-        using (var file = File.Create(Path.Combine(folder, ModelFiles.WeightsName)))
-            SafetensorsWriter.Write(file, [.. ModelFiles.Weights(store)], SafetensorsWriter.PyTorchMetadata);
-        return ModelGradientTests.Values(store);
-    }
+    public static Dictionary<string, double[]> Write(string folder, BertConfig model) =>
+        RandomModel.Write(folder, Tokenizer(model.Flavor), model);
 }

@@ -2,8 +2,10 @@ using Ingot.Bindings;
 using Ingot.Explain;
 using Ingot.Models;
 using Ingot.Models.Bert;
+using Ingot.Models.T5;
 using Ingot.Tests.Encoders;
 using Ingot.Tests.Generation;
+using Ingot.Tests.Graphs;
 using Ingot.Tokenizers;
 using NUnit.Framework;
 
@@ -84,6 +86,34 @@ public sealed class ModelExplainerTests : FolderTests
         Assert.That(given.Alignment!.Chunk(9).Select(row => row.Sum()), Is.All.EqualTo(1).Within(1e-6));
         var mean = cross.SelectMany(map => Enumerable.Range(0, map.Heads).Select(head => map[head, 3, 4])).Average();
         Assert.That(given.Alignment![(3 * 9) + 4], Is.EqualTo(mean).Within(1e-7));
+    }
+
+    [Test]
+    public void AT5IsAskedAboutWhatItWrites()
+    {
+        var tokenizer = RandomModel.Characters().WithRoles(new SpecialTokenRoles { Eos = "</s>", Pad = "<pad>" });
+        RandomModel.Write(In("model"), tokenizer, (T5Config)EncoderDecoderGradientTests.Models[2] with
+        {
+            VocabSize = tokenizer.VocabularySize,
+            DecoderStart = tokenizer.PadId!.Value,
+            Padding = tokenizer.PadId,
+            EndOfText = [tokenizer.EosId!.Value],
+        });
+        using var explainer = ModelExplainer.Load(In("model"), Device.Cpu);
+
+        var explanation = explainer.Explain("a house", new ExplainOptions { Target = "ein" });
+
+        Assert.That(explanation.Source!.Select(token => token.Text), Is.EqualTo(new[] { "a", " ", "h", "o", "u", "s", "e", "</s>" }));
+        Assert.That(explanation.Tokens.Select(token => token.Text), Is.EqualTo(new[] { "<pad>", "e", "i", "n" }));
+        Assert.That(explanation.Predictions.Select(p => p.Text), Is.EqualTo(new[] { "e", "i", "n", "</s>" }));
+        Assert.That(explanation.Attention.Select(map => map.Part),
+            Is.EqualTo(new[] { AttentionPart.Encoder, AttentionPart.Encoder, AttentionPart.Decoder, AttentionPart.Cross }));
+        Assert.That(explanation.Alignment!.Chunk(8).Select(row => row.Sum()), Is.EqualTo(new[] { 1.0, 1, 1, 1 }).Within(1e-6));
+        // The lens's last row is the prediction that is attributed.
+        Assert.That(explanation.Lens.Select(layer => layer.Count), Is.EqualTo(new[] { 4, 4 }));
+        foreach (var (prediction, reading) in explanation.Predictions.Zip(explanation.Lens[^1]))
+            Assert.That(Math.Exp(prediction.Values.LogProbability), Is.EqualTo(reading.Actual!.Value.Probability).Within(1e-4).Percent);
+        Assert.That(explainer.Explain("a house").Predictions, Is.Not.Empty, "what it writes itself");
     }
 
     [Test]

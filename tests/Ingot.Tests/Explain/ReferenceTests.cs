@@ -2,7 +2,6 @@ using Ingot.Bindings;
 using Ingot.Explain;
 using Ingot.Graphs;
 using Ingot.Models;
-using Ingot.Models.Transformer;
 using Ingot.Tests.Graphs;
 using NUnit.Framework;
 
@@ -21,7 +20,7 @@ public sealed class ReferenceTests
 
     private static IEnumerable<ModelConfig> Classless => OneStack.Where(model => !model.Task.IsClassification());
 
-    private static TransformerConfig[] EncoderDecoders => [.. EncoderDecoderGradientTests.Models.OfType<TransformerConfig>()];
+    private static EncoderDecoderConfig[] EncoderDecoders => EncoderDecoderGradientTests.Models;
 
     [TestCaseSource(nameof(OneStack))]
     public void AttentionIsTheReference(ModelConfig model)
@@ -37,12 +36,12 @@ public sealed class ReferenceTests
     }
 
     [TestCaseSource(nameof(EncoderDecoders))]
-    public void AttentionOfEncoderDecodersIsTheReference(TransformerConfig model)
+    public void AttentionOfEncoderDecodersIsTheReference(EncoderDecoderConfig model)
     {
         using var store = ModelGradientTests.Store(model, DType.F32, training: false);
-        var reference = new ReferenceTransformer(model, ModelGradientTests.Values(store));
+        var reference = ReferenceEncoderDecoder.Of(model, ModelGradientTests.Values(store));
         reference.Logits(Source, Text);
-        var (encoder, decoder) = (reference.Attentions[..model.EncoderLayers], reference.Attentions[model.EncoderLayers..]);
+        var (encoder, decoder) = (reference.Attentions[..model.EncoderBlocks], reference.Attentions[model.EncoderBlocks..]);
 
         var maps = ForwardReader.Read(model, store, new ModelInput(Text, Source), _ => true).Attention;
 
@@ -71,11 +70,11 @@ public sealed class ReferenceTests
     }
 
     [TestCaseSource(nameof(EncoderDecoders))]
-    public void TheLastLayersLensIsTheModelsPrediction(TransformerConfig model)
+    public void TheLastLayersLensIsTheModelsPrediction(EncoderDecoderConfig model)
     {
         using var store = ModelGradientTests.Store(model, DType.F32, training: false);
         AssertLens(model, store, new ModelInput(Text, Source),
-            new ReferenceTransformer(model, ModelGradientTests.Values(store)).Logits(Source, Text));
+            ReferenceEncoderDecoder.Of(model, ModelGradientTests.Values(store)).Logits(Source, Text));
     }
 
     [TestCaseSource(nameof(OneStack))]
@@ -102,14 +101,13 @@ public sealed class ReferenceTests
     }
 
     [TestCaseSource(nameof(EncoderDecoders))]
-    public void GradientTimesInputOfEncoderDecodersIsThatOfCentralDifferences(TransformerConfig model)
+    public void GradientTimesInputOfEncoderDecodersIsThatOfCentralDifferences(EncoderDecoderConfig model)
     {
         using var store = ModelGradientTests.Store(model, DType.F32, training: false);
         var values = ModelGradientTests.Values(store);
         var table = values[model.TokenTableName];
         var (source, text) = (Rows(table, Source, model.Width), Rows(table, Text, model.Width));
-        double LogProbability(double[][] sourceRows, double[][] textRows) => LogSoftmax(
-            new ReferenceTransformer(model, values) { Embeddings = (sourceRows, textRows) }.Logits(Source, Text)[4], 2);
+        double LogProbability(double[][] sourceRows, double[][] textRows) => EncoderDecoderLogProbability(model, values, sourceRows, textRows);
 
         using var program = new AttributionProgram(model, store, new ModelInput(Text, Source));
         var attribution = program.Attribute(4, 2, AttributionMethod.GradientTimesInput);
@@ -125,20 +123,20 @@ public sealed class ReferenceTests
         using var store = ModelGradientTests.Store(model, DType.F32, training: false);
         using var program = new AttributionProgram(model, store, new ModelInput(Text));
         var values = ModelGradientTests.Values(store);
-        var table = values[model.TokenTableName];
-        var mean = Enumerable.Range(0, model.Width).Select(i => table.Where((_, at) => at % model.Width == i).Average()).ToArray();
+        var mean = MeanRow(values[model.TokenTableName], model.Width);
         new ReferenceModel(model, values, 1, Length) { Embeddings = [.. Text.Select(_ => mean)] }.Loss(Text, Unlabelled(model), out var logits);
-        var baseline = LogSoftmax(logits[4], 2);
-        double Error(int steps)
-        {
-            var attribution = program.Attribute(4, 2, AttributionMethod.IntegratedGradients, steps);
-            Assert.That(attribution.Baseline, Is.EqualTo(baseline).Within(1e-5));
-            return Math.Abs(attribution.Sum - (attribution.LogProbability - attribution.Baseline));
-        }
+        AssertComplete(program, LogSoftmax(logits[4], 2));
+    }
 
-        // The midpoint rule's error falls with the square of the steps.
-        Assert.That(Error(400), Is.LessThan(0.01));
-        Assert.That(Error(400), Is.LessThan(Error(10)));
+    [TestCaseSource(nameof(EncoderDecoders))]
+    public void IntegratedGradientsOfEncoderDecodersAddUpToTheDifference(EncoderDecoderConfig model)
+    {
+        using var store = ModelGradientTests.Store(model, DType.F32, training: false);
+        using var program = new AttributionProgram(model, store, new ModelInput(Text, Source));
+        var values = ModelGradientTests.Values(store);
+        var mean = MeanRow(values[model.TokenTableName], model.Width);
+        var baseline = EncoderDecoderLogProbability(model, values, [.. Source.Select(_ => mean)], [.. Text.Select(_ => mean)]);
+        AssertComplete(program, baseline);
     }
 
     [Test]
@@ -163,6 +161,21 @@ public sealed class ReferenceTests
             Assert.That(RelativeError([.. readings[1].Attention[layer].Probabilities], [.. readings[0].Attention[layer].Probabilities]),
                 Is.GreaterThan(0).And.LessThan(0.05));
         }
+    }
+
+    /// <summary>Integrated gradients of target 2 at 4 start from the mean embeddings, and add up.</summary>
+    private static void AssertComplete(AttributionProgram program, double baseline)
+    {
+        double Error(int steps)
+        {
+            var attribution = program.Attribute(4, 2, AttributionMethod.IntegratedGradients, steps);
+            Assert.That(attribution.Baseline, Is.EqualTo(baseline).Within(1e-5));
+            return Math.Abs(attribution.Sum - (attribution.LogProbability - attribution.Baseline));
+        }
+
+        // The midpoint rule's error falls with the square of the steps.
+        Assert.That(Error(400), Is.LessThan(0.01));
+        Assert.That(Error(400), Is.LessThan(Error(10)));
     }
 
     private static double RelativeError(IReadOnlyList<double> actual, IReadOnlyList<double> expected) =>
@@ -232,6 +245,17 @@ public sealed class ReferenceTests
 
     private static double[][] Scaled(double[][] rows, int which, double factor) =>
         [.. rows.Select((row, n) => n == which || which < 0 ? [.. row.Select(v => v * factor)] : row)];
+
+    private static double EncoderDecoderLogProbability(EncoderDecoderConfig model, Dictionary<string, double[]> values, double[][] source,
+        double[][] text)
+    {
+        var reference = ReferenceEncoderDecoder.Of(model, values);
+        reference.Embeddings = (source, text);
+        return LogSoftmax(reference.Logits(Source, Text)[4], 2);
+    }
+
+    private static double[] MeanRow(double[] table, int width) =>
+        [.. Enumerable.Range(0, width).Select(i => table.Where((_, at) => at % width == i).Average())];
 
     private static double[][] Rows(double[] table, int[] ids, int width) => [.. ids.Select(id => table[(id * width)..((id + 1) * width)])];
 

@@ -182,9 +182,9 @@ public sealed class EncoderDecoderDecodingTests
     /// <summary>A folder of an M2M-100 with random weights, whose tokens are the characters of ASCII, and three languages.</summary>
     internal static string WriteTranslator(string folder)
     {
-        var tokenizer = CharacterTokenizer.Train("\n" + new string([.. Enumerable.Range(32, 95).Select(c => (char)c)]))
+        var tokenizer = RandomModel.Characters()
             .WithRoles(new SpecialTokenRoles { Eos = "</s>", Pad = "<pad>" }).WithSpecialTokens("__en__", "__de__", "__fr__");
-        var model = new M2M100Config
+        RandomModel.Write(folder, tokenizer, new M2M100Config
         {
             VocabSize = tokenizer.VocabularySize,
             ModelWidth = 16,
@@ -199,14 +199,8 @@ public sealed class EncoderDecoderDecodingTests
             DecoderStart = tokenizer.EosId!.Value,
             Padding = tokenizer.PadId,
             EndOfText = [tokenizer.EosId!.Value],
-        };
-        Directory.CreateDirectory(folder);
-        tokenizer.Save(folder);
-        File.WriteAllText(Path.Combine(folder, ModelFiles.ConfigName), ModelFiles.ConfigText(model));
+        });
         File.WriteAllText(Path.Combine(folder, GenerationConfig.FileName), """{"num_beams": 2, "decoder_start_token_id": 97}""");
-        using var store = ModelGradientTests.Store(model, DType.F32, training: false);
-        using var file = File.Create(Path.Combine(folder, ModelFiles.WeightsName));
-        SafetensorsWriter.Write(file, [.. ModelFiles.Weights(store)], SafetensorsWriter.PyTorchMetadata);
         return folder;
     }
 

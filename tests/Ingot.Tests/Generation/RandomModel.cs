@@ -1,19 +1,25 @@
 using Ingot.Bindings;
 using Ingot.Checkpoints;
+using Ingot.Generation;
+using Ingot.Models;
 using Ingot.Models.Gpt2;
 using Ingot.Tests.Graphs;
 using Ingot.Tokenizers;
 
 namespace Ingot.Tests.Generation;
 
-/// <summary>A model's folder with random weights, whose tokens are the characters of ASCII and a line's end.</summary>
+/// <summary>Folders of models with random weights.</summary>
 internal static class RandomModel
 {
-    /// <summary>Writes the folder.</summary>
+    /// <summary>A tokenizer of the characters of ASCII and a line's end.</summary>
+    public static CharacterTokenizer Characters() =>
+        CharacterTokenizer.Train("\n" + new string([.. Enumerable.Range(32, 95).Select(c => (char)c)]));
+
+    /// <summary>Writes the folder of a GPT-2 that reads <see cref="Characters"/>.</summary>
     public static string Write(string folder, string? generationConfig = null, int positions = 256)
     {
-        var tokenizer = CharacterTokenizer.Train("\n" + new string([.. Enumerable.Range(32, 95).Select(c => (char)c)]));
-        var model = new Gpt2Config
+        var tokenizer = Characters();
+        Write(folder, tokenizer, new Gpt2Config
         {
             VocabSize = tokenizer.VocabularySize,
             Positions = positions,
@@ -21,15 +27,21 @@ internal static class RandomModel
             LayerCount = 2,
             Heads = 3,
             InitializerRange = 0.2,
-        };
+        });
+        if (generationConfig is not null)
+            File.WriteAllText(Path.Combine(folder, GenerationConfig.FileName), generationConfig);
+        return folder;
+    }
+
+    /// <summary>Writes the folder of a model and gives the values of its parameters.</summary>
+    public static Dictionary<string, double[]> Write(string folder, Tokenizer tokenizer, ModelConfig model)
+    {
         Directory.CreateDirectory(folder);
         tokenizer.Save(folder);
         File.WriteAllText(Path.Combine(folder, ModelFiles.ConfigName), ModelFiles.ConfigText(model));
         using var store = ModelGradientTests.Store(model, DType.F32, training: false);
         using (var file = File.Create(Path.Combine(folder, ModelFiles.WeightsName)))
             SafetensorsWriter.Write(file, [.. ModelFiles.Weights(store)], SafetensorsWriter.PyTorchMetadata);
-        if (generationConfig is not null)
-            File.WriteAllText(Path.Combine(folder, "generation_config.json"), generationConfig);
-        return folder;
+        return ModelGradientTests.Values(store);
     }
 }

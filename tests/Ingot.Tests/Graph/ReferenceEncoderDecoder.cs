@@ -18,6 +18,15 @@ internal abstract class ReferenceEncoderDecoder
         _ => throw new ArgumentException(model.ModelType),
     };
 
+    /// <summary>What the rows of the token table are replaced with for the tokens of the source and of the text; null for these.</summary>
+    public (double[][] Source, double[][] Tokens)? Embeddings { get; set; }
+
+    /// <summary>
+    /// Attention so far, the encoder's before the decoder's, of which each layer's own comes before that over the source: probabilities by
+    /// head, query and the keys that it sees.
+    /// </summary>
+    public List<double[][][]> Attentions { get; } = [];
+
     /// <summary>Logits behind each of the decoder's tokens.</summary>
     public abstract double[][] Logits(int[] source, int[] tokens);
 

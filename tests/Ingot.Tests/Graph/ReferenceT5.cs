@@ -13,7 +13,7 @@ internal sealed class ReferenceT5(T5Config c, IReadOnlyDictionary<string, double
     public override double[][] Logits(int[] source, int[] tokens)
     {
         var states = Encode(source);
-        var x = Embed(tokens);
+        var x = Embeddings?.Tokens ?? Embed(tokens);
         for (var layer = 0; layer < c.DecoderLayers; layer++)
         {
             var name = $"decoder.block.{layer}.layer.";
@@ -49,7 +49,7 @@ internal sealed class ReferenceT5(T5Config c, IReadOnlyDictionary<string, double
 
     private double[][] Encode(int[] source)
     {
-        var x = Embed(source);
+        var x = Embeddings?.Source ?? Embed(source);
         for (var layer = 0; layer < c.EncoderLayers; layer++)
         {
             var name = $"encoder.block.{layer}.layer.";
@@ -69,6 +69,7 @@ internal sealed class ReferenceT5(T5Config c, IReadOnlyDictionary<string, double
         var (q, k, v) = (Linear(queries, name + "q"), Linear(keys, name + "k"), Linear(keys, name + "v"));
         var table = stack is null ? null : parameters[$"{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"];
         var y = q.Select(row => new double[row.Length]).ToArray();
+        Attentions.Add([.. Enumerable.Range(0, c.Heads).Select(_ => new double[y.Length][])]);
         for (var t = 0; t < q.Length; t++)
         {
             for (var head = 0; head < c.Heads; head++)
@@ -82,6 +83,7 @@ internal sealed class ReferenceT5(T5Config c, IReadOnlyDictionary<string, double
                     return Math.Exp(score);
                 }).ToArray();
                 var total = weights.Sum();
+                Attentions[^1][head][t] = [.. weights.Select(w => w / total)];
                 for (var s = 0; s < seen; s++)
                 {
                     for (var i = head * c.HeadSize; i < (head + 1) * c.HeadSize; i++)

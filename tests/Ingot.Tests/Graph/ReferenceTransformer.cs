@@ -8,12 +8,6 @@ namespace Ingot.Tests.Graphs;
 /// </summary>
 internal sealed class ReferenceTransformer(TransformerConfig c, IReadOnlyDictionary<string, double[]> parameters) : ReferenceEncoderDecoder
 {
-    /// <summary>What the rows of the token table are replaced with for the tokens of the source and of the text; null for these.</summary>
-    public (double[][] Source, double[][] Tokens)? Embeddings { get; init; }
-
-    /// <summary>Attention so far: probabilities of a layer by head, query and the keys that it sees.</summary>
-    public List<double[][][]> Attentions { get; } = [];
-
     private bool IsMarian => c is MarianConfig;
 
     /// <inheritdoc/>

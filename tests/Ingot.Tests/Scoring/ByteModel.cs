@@ -1,7 +1,6 @@
-using Ingot.Bindings;
-using Ingot.Checkpoints;
 using Ingot.Models;
 using Ingot.Models.Gpt2;
+using Ingot.Tests.Generation;
 using Ingot.Tests.Graphs;
 using Ingot.Tokenizers;
 
@@ -28,13 +27,7 @@ internal sealed class ByteModel
             Heads = 3,
             InitializerRange = 0.4,
         };
-        Directory.CreateDirectory(folder);
-        Tokenizer.Save(folder);
-        File.WriteAllText(Path.Combine(folder, ModelFiles.ConfigName), ModelFiles.ConfigText(_model));
-        using var store = ModelGradientTests.Store(_model, DType.F32, training: false);
-        using (var file = File.Create(Path.Combine(folder, ModelFiles.WeightsName)))
-            SafetensorsWriter.Write(file, [.. ModelFiles.Weights(store)], SafetensorsWriter.PyTorchMetadata);
-        _parameters = ModelGradientTests.Values(store);
+        _parameters = RandomModel.Write(folder, Tokenizer, _model);
     }
 
     public string Folder { get; }

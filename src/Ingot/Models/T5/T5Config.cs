@@ -118,6 +118,8 @@ public sealed record T5Config : EncoderDecoderConfig
     /// <inheritdoc/>
     public override Tensor HeadWeight(Graph graph) => T5Model.Head(graph, this);
 
+    internal override Tensor BeforeHead(ForwardContext context, Tensor hidden) => T5Model.BeforeHead(context, hidden, this);
+
     /// <inheritdoc/>
     public override void Validate()
     {

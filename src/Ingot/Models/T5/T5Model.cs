@@ -23,7 +23,7 @@ internal static class T5Model
     public static Tensor Encode(ForwardContext context, T5Config c)
     {
         var g = context.Graph;
-        var x = Embed(context, context.Source!, c);
+        var x = context.Dropout(context.EmbedSource(TokenTable(g, c)), c.Dropout);
         var bias = DistanceBias(g, "encoder", bothSides: true, c);
         for (var layer = 0; layer < c.EncoderLayers; layer++)
         {
@@ -50,7 +50,7 @@ internal static class T5Model
     public static Tensor Decode(ForwardContext context, Func<int, (Tensor Keys, Tensor Values)> source, T5Config c)
     {
         var g = context.Graph;
-        var x = Embed(context, context.Tokens, c);
+        var x = context.Hidden(context.Dropout(context.Embed(TokenTable(g, c)), c.Dropout));
         var bias = DistanceBias(g, "decoder", bothSides: false, c);
         for (var layer = 0; layer < c.DecoderLayers; layer++)
         {
@@ -59,12 +59,11 @@ internal static class T5Model
             {
                 x = SubLayer(context, x, 0, "SelfAttention", SelfAttention, c);
                 x = SubLayer(context, x, 1, "EncDecAttention", y => LookAtSource(y, keys, values), c);
-                x = SubLayer(context, x, 2, "DenseReluDense", y => FeedForward(context, y, c), c);
+                x = context.Hidden(SubLayer(context, x, 2, "DenseReluDense", y => FeedForward(context, y, c), c));
             }
         }
 
-        x = LastNorm(context, x, "decoder", c);
-        return c.TieWordEmbeddings ? Elementwise.Scale(x, 1 / Math.Sqrt(c.ModelWidth)) : x;
+        return BeforeHead(context, x, c);
 
         Tensor SelfAttention(Tensor y) => Merge(context.SelfAttention(Heads(context, y, context.Length, "q", c),
             Heads(context, y, context.Length, "k", c), Heads(context, y, context.Length, "v", c), new AttentionMask(Causal: true), scale: 1,
@@ -72,6 +71,13 @@ internal static class T5Model
 
         Tensor LookAtSource(Tensor y, Tensor keys, Tensor values) => Merge(
             CrossAttention.Apply(Heads(context, y, context.Length, "q", c), keys, values, context.SourceLengths!, scale: 1), c);
+    }
+
+    /// <summary>What lies between the decoder's last block and the head.</summary>
+    public static Tensor BeforeHead(ForwardContext context, Tensor x, T5Config c)
+    {
+        x = LastNorm(context, x, "decoder", c);
+        return c.TieWordEmbeddings ? Elementwise.Scale(x, 1 / Math.Sqrt(c.ModelWidth)) : x;
     }
 
     /// <summary>
@@ -112,9 +118,6 @@ internal static class T5Model
         using (g.ScopeOf("shared"))
             return g.Parameter("weight", [c.VocabSize, c.ModelWidth], Normal(c, 1));
     }
-
-    private static Tensor Embed(ForwardContext context, Tensor tokens, T5Config c) =>
-        context.Dropout(Embedding.Apply(tokens, TokenTable(context.Graph, c)), c.Dropout);
 
     /// <summary>A part of a block with its norm and residual connection; it lies in "layer.NUMBER".</summary>
     private static Tensor SubLayer(ForwardContext context, Tensor x, int number, string name, Func<Tensor, Tensor> compute, T5Config c)
