@@ -30,6 +30,8 @@ internal abstract class ConsoleView : ITrainingObserver, IDisposable
 
     public abstract void OnStep(in StepReport step);
 
+    public abstract void OnGeneration(long done, long total);
+
     public abstract void OnEvaluation(EvaluationReport evaluation);
 
     public abstract void OnSample(SampleReport sample);
@@ -68,6 +70,12 @@ internal abstract class ConsoleView : ITrainingObserver, IDisposable
             : "";
         if (evaluation.Accuracy is { } accuracy)
             bits = $"{separator}accuracy {accuracy:0.0000}" + (evaluation.F1 is { } f1 ? $"{separator}macro F1 {f1:0.0000}" : "");
+        if (evaluation.Generation is { } written)
+        {
+            bits += string.Concat(written.Scores.Select(score => $"{separator}{score.Key} {score.Value.ValueText(2)}"))
+                + $"{separator}{written.Texts:#,0} of {written.Available:#,0} texts in {written.Duration.TotalSeconds:0.0} s";
+        }
+
         if (evaluation.Preferences is { } rewards)
         {
             bits = $"{separator}{rewards.Accuracy:0.0 %} of pairs right{separator}reward margin {rewards.Margin:0.000}";

@@ -27,6 +27,7 @@ internal sealed class LiveView : ConsoleView
     private StepReport? _step;
     private EvaluationReport? _evaluation;
     private EvaluationReport? _best;
+    private (long Done, long Total)? _writing; // For an evaluation.
     private SampleReport? _sample;
     private Thread? _thread;
     private PosixSignalRegistration? _interrupt;
@@ -65,11 +66,17 @@ internal sealed class LiveView : ConsoleView
         }
     }
 
+    public override void OnGeneration(long done, long total)
+    {
+        lock (_gate)
+            _writing = (done, total);
+    }
+
     public override void OnEvaluation(EvaluationReport evaluation)
     {
         lock (_gate)
         {
-            _evaluation = evaluation;
+            (_evaluation, _writing) = (evaluation, null);
             if (evaluation.IsBest)
                 _best = evaluation;
         }
@@ -184,6 +191,8 @@ internal sealed class LiveView : ConsoleView
             rows.Add(Figures(step));
         }
 
+        if (_writing is var (done, total))
+            rows.Add(new Markup($"[grey]writing for the evaluation:[/] {done:#,0} of {total:#,0} texts"));
         if (_sample is { } sample)
             rows.Add(SamplePanel(sample, Math.Min(SampleLines, _console.Profile.Height - 10)));
         return new Rows(rows);

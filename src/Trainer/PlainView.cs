@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Ingot.Training;
 
 namespace Ingot.Trainer;
@@ -7,7 +8,12 @@ internal sealed class PlainView(TextWriter output) : ConsoleView
 {
     private const string Separator = " | ";
 
+    // What is written for an evaluation is said now and then, if it takes long.
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
+
     private long _totalSteps;
+    private long _writingSince;
+    private TimeSpan _writingSaid;
 
     public override void OnData(DataReport data)
     {
@@ -32,6 +38,17 @@ internal sealed class PlainView(TextWriter output) : ConsoleView
         $"{step.TokensPerSecond:#,0} tok/s",
         step.Eta is { } eta ? $"eta {Clock(eta)}" : $"elapsed {Clock(step.Elapsed)}",
         step.Skipped ? "skipped" : "");
+
+    public override void OnGeneration(long done, long total)
+    {
+        if (done == 1)
+            (_writingSince, _writingSaid) = (Stopwatch.GetTimestamp(), TimeSpan.Zero);
+        var elapsed = Stopwatch.GetElapsedTime(_writingSince);
+        if (elapsed - _writingSaid < Interval || done == total)
+            return;
+        _writingSaid = elapsed;
+        Write($"writing for the evaluation: {done:#,0} of {total:#,0} texts", $"eta {Clock(elapsed / done * (total - done))}");
+    }
 
     public override void OnEvaluation(EvaluationReport evaluation) =>
         Write(Step(evaluation.Step, _totalSteps), Evaluation(evaluation, Separator));

@@ -18,7 +18,8 @@ internal sealed record CheckpointManifest(
     long Step,
     DateTime CreatedUtc,
     double? EvalLoss,
-    IReadOnlyList<CheckpointManifest.Entry> Files)
+    IReadOnlyList<CheckpointManifest.Entry> Files,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] CheckpointScore? Score = null)
 {
     public const string FileName = "manifest.json";
 
@@ -26,8 +27,12 @@ internal sealed record CheckpointManifest(
 
     public sealed record Entry(string Name, long Bytes, string Xxh128);
 
-    public static CheckpointManifest Create(long step, double? evalLoss, IReadOnlyList<Entry> files) =>
-        new(CurrentVersion, step, DateTime.UtcNow, evalLoss, files);
+    /// <summary>What the best checkpoint is chosen by: the score, or else the validation loss; null where it was not evaluated.</summary>
+    [JsonIgnore]
+    public CheckpointScore? Judgement => Score ?? (EvalLoss is { } loss ? CheckpointScore.OfLoss(loss) : null);
+
+    public static CheckpointManifest Create(long step, double? evalLoss, CheckpointScore? score, IReadOnlyList<Entry> files) =>
+        new(CurrentVersion, step, DateTime.UtcNow, evalLoss, files, score);
 
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, CheckpointJson.Default.CheckpointManifest);
 

@@ -34,7 +34,7 @@ public sealed class CheckpointException : IOException
 /// </remarks>
 public sealed class CheckpointStore
 {
-    /// <summary>Name of the link to the checkpoint with the lowest validation loss.</summary>
+    /// <summary>Name of the link to the best checkpoint: that with the lowest validation loss, unless they have other scores.</summary>
     public const string BestLink = "best";
 
     private const string Prefix = "step-";
@@ -125,21 +125,20 @@ public sealed class CheckpointStore
     }
 
     /// <summary>
-    /// The step with the lowest validation loss among those on disk, the earliest of equals; null when none was evaluated. Reads the
-    /// manifests, does not verify the files.
+    /// The step with the best score among those on disk, the earliest of equals; null when none was evaluated. The score is the validation
+    /// loss unless others were saved; of several metrics, that of the newest step counts. Reads the manifests, does not verify the files.
     /// </summary>
     /// <returns>The step, or null.</returns>
     public long? BestStep()
     {
-        long? best = null;
-        var lowest = double.PositiveInfinity;
+        (long Step, CheckpointScore Score)? best = null;
         foreach (var step in Steps())
         {
-            if (CheckpointManifest.Read(PathOf(step), step).Manifest?.EvalLoss is { } loss && loss < lowest)
-                (best, lowest) = (step, loss);
+            if (CheckpointManifest.Read(PathOf(step), step).Manifest?.Judgement is { } score && score.GainOver(best?.Score) > 0)
+                best = (step, score);
         }
 
-        return best;
+        return best?.Step;
     }
 
     /// <summary>
@@ -148,12 +147,13 @@ public sealed class CheckpointStore
     /// </summary>
     /// <param name="step">Step whose state it holds.</param>
     /// <param name="files">What it holds.</param>
-    /// <param name="evalLoss">Validation loss at that step, by which the best checkpoint is chosen; null when it was not evaluated.</param>
+    /// <param name="evalLoss">Validation loss at that step; null when it was not evaluated.</param>
+    /// <param name="score">What the best checkpoint is chosen by; null for the validation loss.</param>
     /// <returns>The checkpoint.</returns>
     /// <exception cref="CheckpointException">
     /// The disk is full or failed; nothing of the new checkpoint is left, older ones are intact.
     /// </exception>
-    public Checkpoint Save(long step, IReadOnlyList<CheckpointFile> files, double? evalLoss = null)
+    public Checkpoint Save(long step, IReadOnlyList<CheckpointFile> files, double? evalLoss = null, CheckpointScore? score = null)
     {
         ArgumentNullException.ThrowIfNull(files);
         ArgumentOutOfRangeException.ThrowIfNegative(step);
@@ -168,7 +168,7 @@ public sealed class CheckpointStore
         try
         {
             CheckSpace(step, needed);
-            WriteFolder(temporary, step, files, evalLoss);
+            WriteFolder(temporary, step, files, evalLoss, score);
             PutInPlace(temporary, step);
         }
         catch (Exception e)
@@ -195,7 +195,7 @@ public sealed class CheckpointStore
             ? step
             : null;
 
-    private void WriteFolder(string folder, long step, IReadOnlyList<CheckpointFile> files, double? evalLoss)
+    private void WriteFolder(string folder, long step, IReadOnlyList<CheckpointFile> files, double? evalLoss, CheckpointScore? score)
     {
         if (System.IO.Directory.Exists(folder))
             System.IO.Directory.Delete(folder, recursive: true);
@@ -203,7 +203,7 @@ public sealed class CheckpointStore
         var entries = new List<CheckpointManifest.Entry>(files.Count);
         foreach (var file in files)
             entries.Add(WriteFile(folder, file));
-        var manifest = CheckpointManifest.Create(step, double.IsFinite(evalLoss ?? double.NaN) ? evalLoss : null, entries);
+        var manifest = CheckpointManifest.Create(step, double.IsFinite(evalLoss ?? double.NaN) ? evalLoss : null, score, entries);
         WriteFile(folder, CheckpointFile.Manifest(manifest));
         DurableFile.FlushDirectory(folder);
     }

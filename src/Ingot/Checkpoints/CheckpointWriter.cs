@@ -57,13 +57,14 @@ public sealed class CheckpointWriter : IDisposable
     /// <summary>Starts to write a snapshot on another thread.</summary>
     /// <param name="snapshot">The snapshot that <see cref="BeginSnapshot"/> gave.</param>
     /// <param name="evalLoss">Validation loss at its step; null when it was not evaluated.</param>
-    public void BeginSave(CheckpointSnapshot snapshot, double? evalLoss = null)
+    /// <param name="score">What the best checkpoint is chosen by; null for the validation loss.</param>
+    public void BeginSave(CheckpointSnapshot snapshot, double? evalLoss = null, CheckpointScore? score = null)
     {
         if (!ReferenceEquals(snapshot, _snapshot) || _save is not null)
             throw new InvalidOperationException("BeginSave takes the snapshot that BeginSnapshot returned, once.");
         var (step, files) = (snapshot.Step, snapshot.Files);
         _save = Task.Factory.StartNew(
-            () => _store.Save(step, files, evalLoss), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            () => _store.Save(step, files, evalLoss, score), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     /// <summary>Asks, without waiting, whether a save was completed since the last call.</summary>

@@ -82,6 +82,19 @@ public sealed partial record EvaluationOptions
     /// <summary>Whether a text begins after the token that begins texts (or else ends them), so that its first token counts, too.</summary>
     public bool AddPrefix { get; set; } = true;
 
+    /// <summary>Pairs of texts for an encoder-decoder: the field or column of the source, by name or by number from 1; if not set,
+    /// "source" or 1.</summary>
+    public string? SourceField { get; set; }
+
+    /// <summary>The same of the target, whose perplexity it is; if not set, "target" or 2.</summary>
+    public string? TargetField { get; set; }
+
+    /// <summary>The same of the code of each source's language, where records differ; otherwise sourceLanguage says it.</summary>
+    public string? SourceLanguageField { get; set; }
+
+    /// <summary>The same of the target's language.</summary>
+    public string? TargetLanguageField { get; set; }
+
     /// <summary>The field of the prompt that the model goes on from, or of its source, in records of data; the reference is in
     /// referenceField. If neither it nor a template is set, data holds examples or conversations, whose last answer is the
     /// reference.</summary>
@@ -117,7 +130,8 @@ public sealed partial record EvaluationOptions
     /// <summary>Code of the language to write, for the same.</summary>
     public string? TargetLanguage { get; set; }
 
-    /// <summary>Whether a prompt longer than the model's context loses its beginning, rather than being an error.</summary>
+    /// <summary>Whether a prompt longer than the model's context loses its beginning, or a source its end, rather than being an
+    /// error.</summary>
     public bool TruncatePrompt { get; set; }
 
     /// <summary>The field of a question; if not set, question or query.</summary>

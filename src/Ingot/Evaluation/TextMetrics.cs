@@ -37,4 +37,11 @@ public static class TextMetrics
         var suggestion = NearestName.Find(name, Names) is { } near ? $": did you mean {near}?" : ".";
         throw new ArgumentException($"there is no metric \"{name}\"{suggestion} The metrics are {string.Join(", ", Names)}");
     }
+
+    /// <summary>The metrics of several names, each once, under a name by which it can be asked for: bleu, chrf++, rougeL.</summary>
+    /// <inheritdoc cref="Create" path="/exception"/>
+    internal static IReadOnlyList<(string Name, TextMetric Metric)> CreateAll(IEnumerable<string> names, MetricOptions? options = null) =>
+        [.. names.SelectMany(name => Create(name, options).Select(metric =>
+            // The names of ROUGE's are those that the metrics have themselves.
+            (Name: metric is RougeMetric ? metric.Name : name.ToLowerInvariant(), Metric: metric))).DistinctBy(metric => metric.Name)];
 }

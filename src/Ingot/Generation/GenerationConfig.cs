@@ -76,6 +76,9 @@ public sealed record GenerationConfig(GenerationOptions Options)
         }
     }
 
+    /// <summary>Reads the text of a file that is known to be right.</summary>
+    internal static GenerationConfig Parse(string text) => Read(JsonNode.Parse(text)!.AsObject());
+
     /// <summary>Reads the file's object.</summary>
     /// <exception cref="FormatException">A value is of the wrong kind; the message names its key.</exception>
     /// <exception cref="ArgumentException">A value is out of range; the message names it.</exception>

@@ -24,15 +24,15 @@ public sealed class TextGenerator : IDisposable
     /// <summary>How many texts are written at a time, unless asked for otherwise.</summary>
     public const int DefaultBatchSize = 8;
 
-    private readonly ParameterStore _parameters;
+    private readonly ParameterStore? _parameters; // Null where they are another's.
     private readonly Decoder _decoder;
     private readonly SemaphoreSlim _turn = new(1);
     private readonly GenerationConfig? _config;
 
     private TextGenerator(ModelConfig model, ParameterStore parameters, Tokenizer tokenizer, GenerationConfig? config,
-        IReadOnlyDictionary<string, string>? kernels)
+        IReadOnlyDictionary<string, string>? kernels, bool ownsParameters = true)
     {
-        (Model, _parameters, Tokenizer, _config) = (model, parameters, tokenizer, config);
+        (Model, _parameters, Tokenizer, _config) = (model, ownsParameters ? parameters : null, tokenizer, config);
         _decoder = new Decoder(model, parameters) { Kernels = kernels ?? new Dictionary<string, string>() };
         Options = config?.Options ?? new GenerationOptions();
     }
@@ -79,6 +79,10 @@ public sealed class TextGenerator : IDisposable
 
         return new TextGenerator(model, parameters, tokenizer, config, kernels);
     }
+
+    /// <summary>Writes with parameters that are somebody else's, such as those of a model that is being trained, as they are at the time.</summary>
+    internal static TextGenerator Over(ModelConfig model, ParameterStore parameters, Tokenizer tokenizer, GenerationConfig config) =>
+        new(model, parameters, tokenizer, config, kernels: null, ownsParameters: false);
 
     /// <summary>
     /// What the model writes after <paramref name="prompt"/>, piece by piece, without the prompt, and up to the first of
@@ -154,7 +158,7 @@ public sealed class TextGenerator : IDisposable
     public void Dispose()
     {
         _decoder.Dispose();
-        _parameters.Dispose();
+        _parameters?.Dispose();
         _turn.Dispose();
     }
 

@@ -121,6 +121,7 @@ public static class HtmlReport
     private static void Charts(StringBuilder page, RunSummary summary)
     {
         Curve loss = new(), evalLoss = new(), learningRate = new(), gradNorm = new(), speed = new();
+        var scores = new Dictionary<string, Curve>();
         long skipped = 0;
         foreach (var row in summary.Metrics)
         {
@@ -130,6 +131,13 @@ public static class HtmlReport
             speed.Add(row.Step, row.TokensPerSecond);
             if (row.EvalLoss is { } value)
                 evalLoss.Add(row.Step, value);
+            foreach (var (metric, score) in row.EvalScores ?? new Dictionary<string, double>())
+            {
+                if (!scores.TryGetValue(metric, out var curve))
+                    scores.Add(metric, curve = new Curve());
+                curve.Add(row.Step, score);
+            }
+
             skipped += row.Skipped == true ? 1 : 0;
         }
 
@@ -142,6 +150,8 @@ public static class HtmlReport
             1000,
             360));
         page.Append("</div>\n");
+        foreach (var (metric, curve) in scores)
+            page.Append(SvgChart.Figure(new(metric, "of what the model writes", curve, "", 0), 330, 215));
         page.Append(SvgChart.Figure(new("Learning rate", "", learningRate, "", 0, FromZero: true), 330, 215));
         page.Append(SvgChart.Figure(new("Gradient norm", "before clipping", gradNorm, "", Smoothing, FromZero: true), 330, 215));
         page.Append(SvgChart.Figure(new("Speed", "tokens per second", speed, "", Smoothing, FromZero: true), 330, 215));

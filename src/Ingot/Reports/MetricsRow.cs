@@ -53,6 +53,9 @@ public readonly record struct MetricsRow
     /// <summary>Macro F1 of the labels; absent when not evaluated and for other tasks.</summary>
     public double? EvalF1 { get; init; }
 
+    /// <summary>Scores of what the model wrote, by metric; absent unless <see cref="TrainingOptions.EvalMetrics"/> ask for them.</summary>
+    public IReadOnlyDictionary<string, double>? EvalScores { get; init; }
+
     /// <summary>Share of the step's pairs whose chosen answer has the higher reward; absent unless preferences are learnt.</summary>
     public double? RewardAccuracy { get; init; }
 

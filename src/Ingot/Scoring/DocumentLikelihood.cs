@@ -1,6 +1,6 @@
 namespace Ingot.Scoring;
 
-/// <summary>How likely a model finds a document.</summary>
+/// <summary>How likely a model finds a document, or the target of a pair.</summary>
 /// <param name="Place">Where it stands: its file, or file and number.</param>
 public sealed record DocumentLikelihood(string Place)
 {

@@ -14,13 +14,16 @@ namespace Ingot.Scoring;
 /// <param name="Targets">For each of them the token that follows, or <see cref="Batch.Ignore"/> where that does not count.</param>
 internal readonly record struct LikelihoodWindow(int[] Tokens, int[] Targets)
 {
+    /// <summary>What the encoder of an encoder-decoder reads; null for other models.</summary>
+    public int[]? Source { get; init; }
+
     /// <summary>How many targets count.</summary>
     public int Count => Targets.Length - Targets.AsSpan().Count(Batch.Ignore);
 }
 
 /// <summary>
-/// Computes how likely a model that continues texts finds given tokens. Windows of about one length go through it together; each
-/// length, rounded up, gets a program of its own.
+/// Computes how likely a model finds given tokens: one that continues texts, or an encoder-decoder, given a source. Windows of about one
+/// length go through it together; each length, rounded up, gets a program of its own.
 /// </summary>
 /// <remarks>Not to be used by several threads at once.</remarks>
 public sealed class LikelihoodModel : IDisposable
@@ -31,7 +34,7 @@ public sealed class LikelihoodModel : IDisposable
 
     private readonly ParameterStore _parameters;
     private readonly int _rows;
-    private readonly SortedDictionary<int, CompiledGraph> _programs = [];
+    private readonly Dictionary<(int Length, int SourceLength), CompiledGraph> _programs = [];
 
     private LikelihoodModel(string folder, ModelConfig model, ParameterStore parameters, Tokenizer tokenizer, int rows) =>
         (Folder, Model, _parameters, Tokenizer, _rows) = (folder, model, parameters, tokenizer, rows);
@@ -57,7 +60,7 @@ public sealed class LikelihoodModel : IDisposable
     /// <param name="computeType">dtype of computations: F32 or Bf16.</param>
     /// <param name="batchSize">Windows that go through the model at a time.</param>
     /// <param name="adapter">Folder of an adapter that is merged into the weights; null for none.</param>
-    /// <exception cref="InvalidDataException">It is no model that continues texts; the message says what it is.</exception>
+    /// <exception cref="InvalidDataException">It is no model that writes texts; the message says what it is.</exception>
     public static LikelihoodModel Load(string folder, Device device, DType computeType = DType.F32, int batchSize = 8,
         string? adapter = null)
     {
@@ -89,7 +92,9 @@ public sealed class LikelihoodModel : IDisposable
     {
         var results = new double[windows.Count];
         var done = 0;
-        foreach (var group in Enumerable.Range(0, windows.Count).OrderByDescending(i => windows[i].Tokens.Length).Chunk(_rows))
+        var longestFirst = Enumerable.Range(0, windows.Count)
+            .OrderByDescending(i => windows[i].Tokens.Length).ThenByDescending(i => windows[i].Source?.Length);
+        foreach (var group in longestFirst.Chunk(_rows))
         {
             ct.ThrowIfCancellationRequested();
             Run(windows, group, results);
@@ -109,26 +114,18 @@ public sealed class LikelihoodModel : IDisposable
 
     private static void CheckKind(string folder, ModelConfig model)
     {
-        if (model.Task != ModelTask.CausalLm)
+        if (!model.Task.Writes())
         {
             throw new InvalidDataException($"{folder} holds a {model.ModelType} for {model.Task.Name()}, which does not say how likely "
-                + "a text is from its beginning to its end: take a model that continues texts, such as a gpt2, llama or qwen3");
-        }
-
-        if (model is EncoderDecoderConfig)
-        {
-            throw new InvalidDataException($"{folder} holds a {model.ModelType}, which writes a text for a source and has no likelihoods "
-                + "of texts by themselves: score what it writes, with a metric such as bleu");
+                + "a text is from its beginning to its end: take a model that continues texts, such as a gpt2, llama or qwen3, or an "
+                + "encoder-decoder");
         }
     }
 
     private void Run(IReadOnlyList<LikelihoodWindow> windows, int[] group, double[] results)
     {
-        var longest = windows[group[0]].Tokens.Length;
-        if (longest > Model.MaxPositions)
-            throw new ArgumentException($"a window has {longest} tokens, the model {Model.MaxPositions} positions");
-        var multiple = Math.Max(LengthMultiple, (Model.MaxPositions + MostPrograms - 1) / MostPrograms);
-        var length = Math.Min(Model.MaxPositions, (longest + multiple - 1) / multiple * multiple);
+        var length = Padded(windows[group[0]].Tokens.Length);
+        var sourceLength = group.Max(i => windows[i].Source?.Length) is { } longest ? Padded(longest) : 0;
         var (tokens, targets) = (new int[_rows * length], new int[_rows * length]);
         targets.AsSpan().Fill(Batch.Ignore);
         foreach (var (row, window) in group.Index())
@@ -138,7 +135,20 @@ public sealed class LikelihoodModel : IDisposable
             windows[window].Targets.CopyTo(targets, row * length);
         }
 
-        var program = ProgramFor(length);
+        var program = ProgramFor(length, sourceLength);
+        if (sourceLength > 0)
+        {
+            var (sources, sourceLengths) = (new int[_rows * sourceLength], new int[_rows]);
+            foreach (var (row, window) in group.Index())
+            {
+                windows[window].Source!.CopyTo(sources, row * sourceLength);
+                sourceLengths[row] = windows[window].Source!.Length;
+            }
+
+            program.Set<int>("source", sources);
+            program.Set<int>("source_lengths", sourceLengths);
+        }
+
         program.Set<int>("tokens", tokens);
         program.Set<int>("targets", targets);
         program.Run();
@@ -154,23 +164,33 @@ public sealed class LikelihoodModel : IDisposable
         }
     }
 
-    private CompiledGraph ProgramFor(int length)
+    /// <summary>A length for which there is a program.</summary>
+    private int Padded(int length)
     {
-        if (_programs.TryGetValue(length, out var program))
+        if (length > Model.MaxPositions)
+            throw new ArgumentException($"a window has {length} tokens, the model {Model.MaxPositions} positions");
+        var multiple = Math.Max(LengthMultiple, (Model.MaxPositions + MostPrograms - 1) / MostPrograms);
+        return Math.Min(Model.MaxPositions, (length + multiple - 1) / multiple * multiple);
+    }
+
+    private CompiledGraph ProgramFor(int length, int sourceLength)
+    {
+        if (_programs.TryGetValue((length, sourceLength), out var program))
             return program;
         var graph = new Graph(_parameters.ComputeType);
-        var context = new ForwardContext(graph, _rows, length);
+        var context = sourceLength > 0 ? ForwardContext.WithSource(graph, _rows, length, sourceLength)
+            : new ForwardContext(graph, _rows, length);
         var targets = Model.TargetsInput(graph, _rows, length);
         var scale = graph.Input("scale", DType.F32, 1);
         graph.Output("losses", Model.Losses(context, targets, scale, Batch.Ignore));
         program = CompiledGraph.Compile(graph, _parameters, new CompileOptions
         {
             HeadBytes = Head.ChunkBytesFor(_parameters.Device.Kind),
-            // The longest has the most room, and only one runs at a time.
-            Arena = _programs.Count > 0 ? _programs.Last().Value.Arena : null,
+            // Only one runs at a time.
+            Arena = _programs.Values.Select(other => other.Arena).MaxBy(arena => arena?.Bytes),
         });
         program.Set<float>("scale", [1]);
-        _programs.Add(length, program);
+        _programs.Add((length, sourceLength), program);
         return program;
     }
 }

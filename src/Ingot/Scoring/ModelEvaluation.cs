@@ -3,6 +3,8 @@ using Ingot.Bindings;
 using Ingot.Chat;
 using Ingot.Checkpoints;
 using Ingot.Evaluation;
+using Ingot.Models;
+using Ingot.Pairs;
 using Ingot.Training;
 
 namespace Ingot.Scoring;
@@ -26,14 +28,51 @@ public static class ModelEvaluation
             options.Precision == Precision.Bf16 ? DType.Bf16 : DType.F32, options.BatchSize,
             options.Adapter is { } adapter ? ModelFolder.Find(adapter, warn) : null);
         return options.Kind == EvaluationKind.Perplexity
-            ? MeasurePerplexity(options, model, folder, progress, cancellationToken)
+            ? MeasurePerplexity(options, model, folder, warn, progress, cancellationToken)
             : AnswerQuestions(options, model, progress, cancellationToken);
     }
 
     private static EvaluationResult[] MeasurePerplexity(EvaluationOptions options, LikelihoodModel model, string folder,
+        Action<string>? warn, Action<long, long>? progress, CancellationToken cancellationToken)
+    {
+        var result = model.Model is EncoderDecoderConfig ? MeasurePairs(options, model, warn, progress, cancellationToken)
+            : MeasureTexts(options, model, folder, progress, cancellationToken);
+        EvaluationResult[] results = [new(options.Model!, result.ToScore())];
+        if (options.Output is { } output)
+            ScoreFiles.Write(output, result.Documents, WriteDocument, results);
+        return results;
+    }
+
+    private static PerplexityResult MeasurePairs(EvaluationOptions options, LikelihoodModel model, Action<string>? warn,
         Action<long, long>? progress, CancellationToken cancellationToken)
     {
-        var result = PerplexityMeter.Run(model, options.Data, new PerplexityOptions
+        Refuse(options, [(o => o.Stride, "stride"), (o => o.SeparateDocuments, "separateDocuments"), (o => o.AddPrefix, "addPrefix"),
+            (o => o.DataFormat, "dataFormat"), (o => o.ChatTemplate, "chatTemplate"), (o => o.LearnedAnswers, "learnedAnswers")],
+            $"does not go with a {model.Model.ModelType}, of which targets are scored, given their sources");
+        return PairPerplexityMeter.Run(model, options.Data, new PairPerplexityOptions
+        {
+            Fields = new PairFields
+            {
+                Source = options.SourceField,
+                Target = options.TargetField,
+                SourceLanguage = options.SourceLanguage,
+                TargetLanguage = options.TargetLanguage,
+                SourceLanguageField = options.SourceLanguageField,
+                TargetLanguageField = options.TargetLanguageField,
+            },
+            MaxLength = options.MaxLength,
+            TruncateSources = options.TruncatePrompt,
+        }, warn, progress, cancellationToken);
+    }
+
+    private static PerplexityResult MeasureTexts(EvaluationOptions options, LikelihoodModel model, string folder,
+        Action<long, long>? progress, CancellationToken cancellationToken)
+    {
+        Refuse(options, [(o => o.SourceField, "sourceField"), (o => o.TargetField, "targetField"),
+            (o => o.SourceLanguage, "sourceLanguage"), (o => o.TargetLanguage, "targetLanguage"),
+            (o => o.SourceLanguageField, "sourceLanguageField"), (o => o.TargetLanguageField, "targetLanguageField")],
+            $"is of pairs of texts, and a {model.Model.ModelType} is no encoder-decoder");
+        return PerplexityMeter.Run(model, options.Data, new PerplexityOptions
         {
             MaxLength = options.MaxLength,
             Stride = options.Stride,
@@ -43,10 +82,14 @@ public static class ModelEvaluation
             ChatTemplate = FindTemplate(folder, model, options.ChatTemplate),
             Answers = options.LearnedAnswers,
         }, progress, cancellationToken);
-        EvaluationResult[] results = [new(options.Model!, result.ToScore())];
-        if (options.Output is { } output)
-            ScoreFiles.Write(output, result.Documents, WriteDocument, results);
-        return results;
+    }
+
+    /// <summary>Options that say nothing about this model must not be set.</summary>
+    private static void Refuse(EvaluationOptions options, (Func<EvaluationOptions, object?> Value, string Name)[] others, string why)
+    {
+        var unset = new EvaluationOptions();
+        if (others.FirstOrDefault(option => !Equals(option.Value(options), option.Value(unset))).Name is { } name)
+            throw new ArgumentException($"{name} {why}: leave it out");
     }
 
     private static EvaluationResult[] AnswerQuestions(EvaluationOptions options, LikelihoodModel model, Action<long, long>? progress,

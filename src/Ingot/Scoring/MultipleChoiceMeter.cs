@@ -1,6 +1,7 @@
 using System.Text;
 using Ingot.Data;
 using Ingot.Evaluation;
+using Ingot.Models;
 
 namespace Ingot.Scoring;
 
@@ -28,6 +29,12 @@ public static class MultipleChoiceMeter
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
         options ??= new MultipleChoiceOptions();
+        if (model.Model is EncoderDecoderConfig)
+        {
+            throw new InvalidDataException($"{model.Folder} holds a {model.Model.ModelType}, which writes a text for a source: choices are "
+                + "scored as continuations, by models such as a gpt2, llama or qwen3");
+        }
+
         var positions = model.Model.MaxPositions;
         var length = options.MaxLength == 0 ? positions : options.MaxLength;
         if (length < 1 || length > positions)

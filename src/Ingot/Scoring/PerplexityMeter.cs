@@ -2,10 +2,11 @@ using System.Buffers;
 using Ingot.Chat;
 using Ingot.Data;
 using Ingot.Evaluation;
+using Ingot.Models;
 
 namespace Ingot.Scoring;
 
-/// <summary>Measures the perplexity of a model: on running text, or on the answers of examples and conversations.</summary>
+/// <summary>Measures the perplexity of a model that continues texts: on running text, or on the answers of examples and conversations.</summary>
 /// <example><code>
 /// using var model = LikelihoodModel.Load("runs/jargon/checkpoints/best", Device.Cpu);
 /// PerplexityResult result = PerplexityMeter.Run(model, ["held-out.txt"]);
@@ -48,6 +49,12 @@ public sealed class PerplexityMeter
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
+        if (model.Model is EncoderDecoderConfig)
+        {
+            throw new InvalidDataException($"{model.Folder} holds a {model.Model.ModelType}, which writes a text for a source and has no "
+                + $"likelihoods of texts by themselves: {nameof(PairPerplexityMeter)} measures those of targets, given their sources");
+        }
+
         options = Complete(options ?? new PerplexityOptions(), model, data);
         var meter = new PerplexityMeter(model, options, progress, cancellationToken);
         if (options.DataFormat == DataFormat.Text)

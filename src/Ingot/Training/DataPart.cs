@@ -27,6 +27,12 @@ internal abstract class DataPart(string name, double? weight) : IDisposable
     /// <summary>Bytes of text that a validation token stands for on average; null if they are not known.</summary>
     public virtual double? ValidationBytesPerToken => null;
 
+    /// <summary>
+    /// What a model can be asked to write of its validation data, once it is prepared: pairs and answers, not running text. Only kept where
+    /// there are <see cref="TrainingOptions.EvalMetrics"/>.
+    /// </summary>
+    public virtual IReadOnlyList<WritingItem> WritingItems => [];
+
     /// <summary>What it holds, in words and numbers.</summary>
     public abstract string Contents { get; }
 

@@ -22,6 +22,7 @@ internal sealed class ExamplePart(
     private ChatTemplate? _template;
     private ExampleSet? _train;
     private ExampleSet? _validation;
+    private List<WritingItem> _items = [];
     private int _rows;
 
     /// <inheritdoc/>
@@ -32,6 +33,9 @@ internal sealed class ExamplePart(
 
     /// <inheritdoc/>
     public override bool HasValidation => _validation is not null;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<WritingItem> WritingItems => _items;
 
     /// <inheritdoc/>
     public override string Contents => _train is null
@@ -66,13 +70,17 @@ internal sealed class ExamplePart(
         });
         var whole = new ExampleEncoder(_tokenizer!, _template);
         var (encoded, continued) = (new List<TokenizedExample>(), 0);
+        var asked = new Dictionary<TokenizedExample, WritingItem>(ReferenceEqualityComparer.Instance);
         foreach (var example in read(ct))
         {
             ct.ThrowIfCancellationRequested();
             if (options.Truncation != false || example is not TextExample)
             {
-                if (encoder.Encode(example) is { } one)
-                    encoded.Add(one);
+                if (encoder.Encode(example) is not { } one)
+                    continue;
+                encoded.Add(one);
+                if (options.EvalMetrics.Count > 0 && WritingItem.Of(example) is { } item)
+                    asked.Add(one, item);
             }
             else if (whole.Encode(example) is { } text)
             {
@@ -90,6 +98,7 @@ internal sealed class ExamplePart(
 
         var set = new ExampleSet(Name, encoded.FindAll(example => example.Learned.Skip(1).Any(learned => learned)));
         (_train, _validation) = fraction is { } share ? set.Split(share) : (null, set);
+        _items = [.. (_validation?.Examples ?? []).Select(asked.GetValueOrDefault).OfType<WritingItem>()];
         if (_train is not null)
             _rows = new ExampleRows(_train, length, options.Packing).Count;
     }

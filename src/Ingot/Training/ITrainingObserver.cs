@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Ingot.Data;
+using Ingot.Evaluation;
 using Ingot.Tokenizers;
 
 namespace Ingot.Training;
@@ -26,6 +27,13 @@ public interface ITrainingObserver
     /// <summary>Called after each logged step. Passed by reference and free of allocations.</summary>
     /// <param name="step">Figures of the step.</param>
     void OnStep(in StepReport step)
+    {
+    }
+
+    /// <summary>Called while the model writes for an evaluation, after each text.</summary>
+    /// <param name="done">Texts that are written.</param>
+    /// <param name="total">Texts that will be.</param>
+    void OnGeneration(long done, long total)
     {
     }
 
@@ -130,7 +138,10 @@ public readonly record struct StepReport(
 /// <param name="Step">Step after which it was made.</param>
 /// <param name="Loss">Mean cross-entropy in nats per target token.</param>
 /// <param name="BitsPerByte">Cross-entropy in bits per byte of text, which does not depend on the tokenizer; null when unknown.</param>
-/// <param name="IsBest">True when no earlier evaluation of the run had a lower loss.</param>
+/// <param name="IsBest">
+/// True when no earlier evaluation of the run was as good, by <see cref="TrainingOptions.MetricForBestModel"/>: the loss, unless another is
+/// asked for.
+/// </param>
 public sealed record EvaluationReport(long Step, double Loss, double? BitsPerByte, bool IsBest)
 {
     /// <summary>The loss on each source of validation data.</summary>
@@ -142,9 +153,20 @@ public sealed record EvaluationReport(long Step, double Loss, double? BitsPerByt
     /// <summary>Macro F1 of the labels; null for other tasks.</summary>
     public double? F1 { get; init; }
 
+    /// <summary>Scores of what the model wrote; null unless <see cref="TrainingOptions.EvalMetrics"/> ask for it.</summary>
+    public GenerationScores? Generation { get; init; }
+
     /// <summary>Rewards of the validation pairs; null unless preferences are learnt.</summary>
     public PreferenceResult? Preferences { get; init; }
 }
+
+/// <summary>Scores of what the model wrote for validation data.</summary>
+/// <param name="Texts">Texts that it wrote.</param>
+/// <param name="Available">Texts that it could have been asked for.</param>
+/// <param name="Scores">The scores by the names of their metrics, in the order asked for.</param>
+/// <param name="Duration">Time that it took.</param>
+public sealed record GenerationScores(
+    int Texts, int Available, IReadOnlyList<KeyValuePair<string, MetricScore>> Scores, TimeSpan Duration);
 
 /// <summary>A model's loss on one source of data.</summary>
 /// <param name="Name">The source: its path.</param>

@@ -22,6 +22,7 @@ internal sealed class PairPart(TrainingSource source, TrainingOptions options, d
     private EncoderDecoderConfig? _model;
     private List<SourceTarget> _train = [];
     private List<SourceTarget> _validation = [];
+    private List<WritingItem> _items = [];
     private int _sourceLength;
 
     /// <inheritdoc/>
@@ -32,6 +33,9 @@ internal sealed class PairPart(TrainingSource source, TrainingOptions options, d
 
     /// <inheritdoc/>
     public override bool HasValidation => _validation.Count > 0;
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<WritingItem> WritingItems => _items;
 
     /// <summary>Tokens of the longest source and of the longest target, once it is prepared.</summary>
     public (int Source, int Target) Longest { get; private set; }
@@ -99,33 +103,21 @@ internal sealed class PairPart(TrainingSource source, TrainingOptions options, d
     public override void Prepare(int length, ITrainingObserver observer, CancellationToken ct)
     {
         var (mostTarget, mostSource) = TrainingPlan.LengthsOf(options, _model!);
-        if (_model!.HasLanguages)
-            RequireLanguages();
-        else if (_fields is not { SourceLanguage: null, TargetLanguage: null, SourceLanguageField: null, TargetLanguageField: null })
-        {
-            throw new InvalidDataException($"{Name}: a {_model.ModelType} learns one direction and has no tokens of languages: leave "
-                + "sourceLanguage, targetLanguage and their fields out, or take an m2m_100");
-        }
-
-        var encoder = new PairEncoder(_tokenizer!, _model.EndOfText[0]);
-        var languages = new Dictionary<string, int>(StringComparer.Ordinal);
-        var files = Files;
+        var reader = new PairReader(Name, _fields, _model!, _tokenizer!);
         var (read, tooLong) = (0L, 0L);
         var all = new List<(TextPair Texts, SourceTarget? Tokens)>();
-        foreach (var pair in files.Read(ct))
+        foreach (var (texts, from, to) in reader.Read(ct))
         {
             read++;
-            var from = EncodeOf(pair, encoder.EncodeSource, pair.Source, pair.SourceLanguage);
-            var to = EncodeOf(pair, encoder.EncodeTarget, pair.Target, pair.TargetLanguage);
             var isTooLong = from.Length > mostSource || to.Length > mostTarget;
             tooLong += isTooLong ? 1 : 0;
             // Those that are left out still have a say in which are held back, so that both directions of a file hold back the same ones.
-            all.Add((pair, isTooLong && options.Truncation != true ? null
-                : new SourceTarget(encoder.Truncate(from, mostSource), encoder.Truncate(to, mostTarget))));
+            all.Add((texts, isTooLong && options.Truncation != true ? null
+                : new SourceTarget(reader.Truncate(from, mostSource), reader.Truncate(to, mostTarget))));
         }
 
-        if (files.Empty > 0)
-            observer.OnWarning($"{Name}: {files.Empty:N0} records without a source or a target were left out");
+        if (reader.Empty > 0)
+            observer.OnWarning($"{Name}: {reader.Empty:N0} records without a source or a target were left out");
         if (tooLong > 0)
         {
             observer.OnWarning($"{Name}: {tooLong:N0} of {read:N0} pairs have sources of more than {mostSource} tokens (maxSourceLength) or "
@@ -136,6 +128,8 @@ internal sealed class PairPart(TrainingSource source, TrainingOptions options, d
         var held = fraction is { } share ? HeldBack([.. all.Select(pair => pair.Texts)], share) : [.. all.Select(_ => true)];
         _validation = [.. all.Where((_, i) => held[i]).Select(pair => pair.Tokens).OfType<SourceTarget>()];
         _train = [.. all.Where((_, i) => !held[i]).Select(pair => pair.Tokens).OfType<SourceTarget>()];
+        if (options.EvalMetrics.Count > 0)
+            _items = [.. all.Where((pair, i) => held[i] && pair.Tokens is not null).Select(pair => WritingItem.Of(pair.Texts))];
         if ((fraction is null ? _validation : _train) is [])
         {
             throw new InvalidDataException($"{Name}: none of {read:N0} pairs can be {(fraction is null ? "measured" : "learnt")}: "
@@ -147,25 +141,6 @@ internal sealed class PairPart(TrainingSource source, TrainingOptions options, d
         Longest = (ExampleRows.Pad(kept.Max(pair => pair.Source.Length), PadToMultipleOf, mostSource),
             ExampleRows.Pad(kept.Max(pair => pair.Target.Length), PadToMultipleOf, mostTarget));
         _sourceLength = Longest.Source;
-
-        int[] EncodeOf(TextPair pair, Func<string, int?, int[]> encode, string text, string? language)
-        {
-            try
-            {
-                return encode(text, language is null ? null : IdOf(language));
-            }
-            catch (Exception e) when (e is InvalidDataException or ArgumentException)
-            {
-                throw new InvalidDataException($"{pair.Place}: {e.Message}", e);
-            }
-        }
-
-        int IdOf(string language)
-        {
-            if (!languages.TryGetValue(language, out var id))
-                languages.Add(language, id = LanguageTokens.Id(_tokenizer!, language));
-            return id;
-        }
     }
 
     /// <summary>Makes its batches ones of sources of so many tokens at most: those of several parts go together.</summary>
@@ -178,15 +153,6 @@ internal sealed class PairPart(TrainingSource source, TrainingOptions options, d
     /// <inheritdoc/>
     public override IEvaluationSource ValidationBatches(int batch, int length) => new SourceTargetEvaluation(
         Name, _validation, batch, _sourceLength, length, _model!.DecoderStart, PadToMultipleOf);
-
-    private void RequireLanguages()
-    {
-        if (_fields is { SourceLanguage: null, SourceLanguageField: null } or { TargetLanguage: null, TargetLanguageField: null })
-        {
-            throw new InvalidDataException($"{Name}: a {_model!.ModelType} must be told the languages of source and target: set sourceLanguage "
-                + "and targetLanguage or, where records differ, sourceLanguageField and targetLanguageField");
-        }
-    }
 
     /// <summary>
     /// Which pairs are held back: about so large a share, always the same ones. Pairs that have a text in common, on either side, stay

@@ -20,7 +20,7 @@ public enum StopReason
     /// <summary>The validation loss reached its target.</summary>
     TargetLoss,
 
-    /// <summary>The validation loss has not become better for as many evaluations as were allowed.</summary>
+    /// <summary>The validation loss or score has not become better for as many evaluations as were allowed.</summary>
     EarlyStopping,
 
     /// <summary>The time is up.</summary>
@@ -40,7 +40,11 @@ public enum StopReason
 /// Folder of the trained model: the latest checkpoint or, with <see cref="TrainingOptions.LoadBestModelAtEnd"/>, the best.
 /// </param>
 public sealed record TrainingResult(
-    string RunDirectory, StopReason Reason, long Steps, double Loss, double? EvalLoss, string ModelDirectory);
+    string RunDirectory, StopReason Reason, long Steps, double Loss, double? EvalLoss, string ModelDirectory)
+{
+    /// <summary>Latest scores of what the model wrote, by metric; null unless <see cref="TrainingOptions.EvalMetrics"/> ask for them.</summary>
+    public IReadOnlyDictionary<string, double>? EvalScores { get; init; }
+}
 
 /// <summary>Training cannot go on: the loss diverged, or the like. What was saved before is intact.</summary>
 public sealed class TrainingException(string message, Exception? inner = null) : Exception(message, inner);
@@ -65,6 +69,7 @@ public sealed class Trainer : IDisposable
     private readonly TrainingStep _step;
     private readonly PreferenceStep? _preferences; // Where pairs of answers are learnt; _step is its second part.
     private readonly Evaluator? _evaluator;
+    private readonly GenerationEvaluator? _generation; // Where what the model writes is scored.
     private readonly CheckpointStore _checkpoints;
     private readonly CheckpointWriter _writer;
     private readonly StepLog<MetricsRow> _metrics;
@@ -161,6 +166,12 @@ public sealed class Trainer : IDisposable
                     sourceLength, predicts: !_model.Task.Writes());
             }
 
+            if (options.EvalMetrics.Count > 0)
+            {
+                _generation = new GenerationEvaluator(options, _model, _parameters, _data, GenerationConfig.Parse(_generationConfig),
+                    EvaluationBatch, observer);
+            }
+
             _batch = _data.NewBatch();
 
             _totalSteps = TotalSteps();
@@ -250,7 +261,10 @@ public sealed class Trainer : IDisposable
                 Saved(last);
             End(start, Describe(reason), completed: reason != StopReason.Interrupted);
             return new TrainingResult(
-                _run.DirectoryPath, reason, _state.Step, _state.Loss ?? double.NaN, _state.EvalLoss, ResultDirectory());
+                _run.DirectoryPath, reason, _state.Step, _state.Loss ?? double.NaN, _state.EvalLoss, ResultDirectory())
+            {
+                EvalScores = _state.EvalScores,
+            };
         }
         catch (IngotException e) when (e.Status == Status.ErrorDevice)
         {
@@ -269,34 +283,47 @@ public sealed class Trainer : IDisposable
     /// <summary>Steps, and what is due after each, until there is a reason to stop.</summary>
     private StopReason Loop(CancellationToken ct)
     {
-        var reason = ReasonToStop(ct);
+        var reason = _state.Unevaluated is null ? ReasonToStop(ct) : null;
         while (reason is null)
         {
-            var row = Step();
+            var row = _state.Unevaluated ?? Step();
+            _state.Unevaluated = null;
             reason = ReasonToStop(ct);
 
             // The end of the run is evaluated, reported, sampled and saved whether that is due or not.
-            var evaluated = (Due(_options.EvalSteps) || IsEnd(reason)) && Evaluate();
-            if (evaluated)
+            EvaluationReport? evaluation;
+            try
+            {
+                evaluation = Due(_options.EvalSteps) || IsEnd(reason) ? Evaluate(ct) : null;
+            }
+            catch (OperationCanceledException) when (ct.IsCancellationRequested)
+            {
+                // A resumed run begins with the evaluation.
+                _state.Unevaluated = row;
+                Save();
+                return StopReason.Interrupted;
+            }
+
+            if (evaluation is not null)
             {
                 row = row with
                 {
                     EvalLoss = Finite(_state.EvalLoss),
                     EvalBitsPerByte = Finite(_state.EvalBitsPerByte),
                     EvalAccuracy = _state.EvalAccuracy,
-                    EvalF1 = _state.EvalF1
+                    EvalF1 = _state.EvalF1,
+                    EvalScores = _state.EvalScores,
                 };
                 reason = ReasonToStop(ct);
             }
 
-            if (Due(_options.LoggingSteps) || evaluated || IsEnd(reason) || row.Skipped == true || _state.Step == 1)
+            if (Due(_options.LoggingSteps) || evaluation is not null || IsEnd(reason) || row.Skipped == true || _state.Step == 1)
                 Report(row);
             if (_state.SkippedInARow >= _options.MaxSkippedSteps)
                 throw Diverged();
             if (Due(_options.SampleSteps) || IsEnd(reason))
                 WriteSamples();
-            var isBest = evaluated && _options.LoadBestModelAtEnd && _state.EvalLoss == _state.BestEvalLoss;
-            if (Due(_options.SaveSteps) || isBest || reason is not null)
+            if (Due(_options.SaveSteps) || (evaluation is { IsBest: true } && _options.LoadBestModelAtEnd) || reason is not null)
                 Save();
             if (_writer.TryTakeCompleted(out var done))
                 Saved(done);
@@ -399,10 +426,12 @@ public sealed class Trainer : IDisposable
             + (_latestCheckpoint is null ? "; there is no checkpoint yet" : $"; the latest checkpoint is {_latestCheckpoint}"));
     }
 
-    private bool Evaluate()
+    private EvaluationReport? Evaluate(CancellationToken ct)
     {
         if (_data.ValidationParts.Count == 0)
-            return false;
+            return null;
+        if (_generation is not null)
+            ct.ThrowIfCancellationRequested();
         var (judged, accuracy, chosen, rejected) = (0, 0.0, 0.0, 0.0);
         var scores = new PredictionScores();
         var losses = _data.ValidationParts.ToDictionary(part => part, _ => (Sum: 0.0, Count: 0L));
@@ -417,27 +446,34 @@ public sealed class Trainer : IDisposable
         var bytes = losses.Aggregate((double?)0, (all, part) => all + (part.Value.Count * part.Key.ValidationBytesPerToken));
         if (count == 0)
             throw new TrainingException($"{_data.Names}: the validation data has no token to predict: take more of it");
+        var written = _generation?.Run(_observer.OnGeneration, ct);
         _evaluatedAt = _state.Step;
         _state.EvalLoss = sum / count;
+        _state.EvalScores = written?.Scores.ToDictionary(score => score.Key, score => score.Value.Value);
         _state.EvalAccuracy = scores.Count > 0 ? scores.Accuracy : null;
         _state.EvalF1 = scores.Count > 0 && _model.Task.IsClassification() ? scores.MacroF1 : null;
         _state.EvalBitsPerByte = sum / Math.Log(2) / bytes;
-        var best = _state.EvalLoss < (_state.BestEvalLoss ?? double.PositiveInfinity);
-        // As Hugging Face's EarlyStoppingCallback counts: against the best loss so far, by more than the threshold.
-        var gain = (_state.BestEvalLoss ?? double.PositiveInfinity) - _state.EvalLoss.Value;
+        var score = LatestScore();
+        var gain = (score ?? CheckpointScore.OfLoss(sum / count)).GainOver(
+            score is null && _state.BestEvalLoss is { } lowest ? CheckpointScore.OfLoss(lowest) : _state.BestScore);
+        // As Hugging Face's EarlyStoppingCallback counts: against the best so far, by more than the threshold.
         _state.EvaluationsWithoutGain = gain > _options.EarlyStoppingThreshold ? 0 : _state.EvaluationsWithoutGain + 1;
-        if (best)
+        if (gain > 0)
+            _state.BestScore = score;
+        if (_state.EvalLoss < (_state.BestEvalLoss ?? double.PositiveInfinity))
             _state.BestEvalLoss = _state.EvalLoss;
-        _observer.OnEvaluation(new EvaluationReport(_state.Step, _state.EvalLoss.Value, _state.EvalBitsPerByte, best)
+        var report = new EvaluationReport(_state.Step, _state.EvalLoss.Value, _state.EvalBitsPerByte, IsBest: gain > 0)
         {
+            Generation = written,
             Preferences = judged > 0
                 ? new PreferenceResult(_state.EvalLoss.Value, accuracy / judged, chosen / judged, rejected / judged)
                 : null,
             Accuracy = _state.EvalAccuracy,
             F1 = _state.EvalF1,
             Sources = [.. losses.Select(part => new SourceLoss(part.Key.Name, part.Value.Sum / part.Value.Count, part.Value.Count))],
-        });
-        return true;
+        };
+        _observer.OnEvaluation(report);
+        return report;
 
         // Of pairs, each has a loss.
         (double Sum, long Count) Judge(Batch batch)
@@ -449,6 +485,15 @@ public sealed class Trainer : IDisposable
             rejected += result.RejectedReward;
             return (result.Loss * batch.Rows / 2, batch.Rows / 2);
         }
+    }
+
+    /// <summary>The latest evaluation's score by which the best model is chosen; null if that is the loss.</summary>
+    private CheckpointScore? LatestScore()
+    {
+        var name = _options.MetricForBestModel;
+        return _generation is not null && _state.EvalScores?.TryGetValue(name, out var value) == true
+            ? new CheckpointScore(name, value, _generation.IsGreaterBetter(name))
+            : null;
     }
 
     /// <summary>Writes a step to the logs and tells the observer.</summary>
@@ -466,6 +511,8 @@ public sealed class Trainer : IDisposable
             _board.AddScalar("eval/accuracy", (float)accuracy, row.Step);
         if (row.EvalF1 is { } f1)
             _board.AddScalar("eval/f1", (float)f1, row.Step);
+        foreach (var (metric, score) in row.EvalScores ?? new Dictionary<string, double>())
+            _board.AddScalar($"eval/{metric}", (float)score, row.Step);
         _board.Flush();
         var total = ExpectedSteps();
         var left = _options.MaxTime is { } limit && _totalSteps == 0
@@ -529,7 +576,8 @@ public sealed class Trainer : IDisposable
             snapshot.Add(CheckpointFile.Bytes(name, bytes));
         snapshot.AddText(TrainerState.FileName, _state.ToJson());
         _savedAt = _state.Step;
-        _writer.BeginSave(snapshot, _evaluatedAt == _state.Step ? _state.EvalLoss : null);
+        var isEvaluated = _evaluatedAt == _state.Step;
+        _writer.BeginSave(snapshot, isEvaluated ? _state.EvalLoss : null, isEvaluated ? LatestScore() : null);
     }
 
     /// <summary>How text shall be written with the model: as the folder says that it is from, or this library's defaults.</summary>
@@ -643,7 +691,8 @@ public sealed class Trainer : IDisposable
     private string Describe(StopReason reason) => reason switch
     {
         StopReason.TargetLoss => $"target loss {_options.TargetLoss} reached",
-        StopReason.EarlyStopping => $"no better validation loss in {_options.EarlyStoppingPatience:N0} evaluations",
+        StopReason.EarlyStopping => $"no better {(_options.MetricForBestModel == CheckpointScore.Loss ? "validation loss"
+            : _options.MetricForBestModel)} in {_options.EarlyStoppingPatience:N0} evaluations",
         StopReason.TimeLimit => $"the {_options.MaxTime:#,0.#} seconds are up",
         StopReason.Interrupted => "interrupted",
         _ => $"{_state.Step:N0} steps done",

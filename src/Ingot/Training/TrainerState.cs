@@ -1,6 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Ingot.Checkpoints;
 using Ingot.Data;
+using Ingot.Reports;
 
 namespace Ingot.Training;
 
@@ -46,11 +48,20 @@ public sealed record TrainerState
     /// <summary>Macro F1 of the labels in the latest evaluation; null for other tasks.</summary>
     public double? EvalF1 { get; set; }
 
+    /// <summary>Scores of what the model wrote in the latest evaluation, by metric; null where it does not.</summary>
+    public IReadOnlyDictionary<string, double>? EvalScores { get; set; }
+
     /// <summary>Lowest validation loss so far.</summary>
     public double? BestEvalLoss { get; set; }
 
+    /// <summary>Best score so far of what the best model is chosen by; null if that is the loss.</summary>
+    public CheckpointScore? BestScore { get; set; }
+
     /// <summary>Evaluations in a row that were no better than the best before them, for early stopping.</summary>
     public int EvaluationsWithoutGain { get; set; }
+
+    /// <summary>The step, if its evaluation was due and interrupted, so that the run goes on with that; null otherwise.</summary>
+    public MetricsRow? Unevaluated { get; set; }
 
     /// <summary>As JSON.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, TrainerStateJson.Default.TrainerState);

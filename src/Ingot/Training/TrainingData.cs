@@ -19,7 +19,7 @@ internal sealed class TrainingData : IDisposable
 
     private TrainingData(TrainingOptions options, List<DataPart> parts, DataPart? evalPart, Tokenizer tokenizer, ChatTemplate? template)
     {
-        (_options, _parts, _evalPart, Tokenizer) = (options, parts, evalPart, tokenizer);
+        (_options, _parts, _evalPart, Tokenizer, Template) = (options, parts, evalPart, tokenizer, template);
         var files = ReadFiles(tokenizer);
         TokenizerFiles = [.. files, .. (template is null ? [] : RunChatTemplate.Files(template)).ExceptBy(files.Select(f => f.Name), f => f.Name)];
     }
@@ -32,6 +32,9 @@ internal sealed class TrainingData : IDisposable
 
     /// <summary>The tokenizer: trained on the text, or loaded.</summary>
     public Tokenizer Tokenizer { get; }
+
+    /// <summary>The template of conversations; null if there is none.</summary>
+    public ChatTemplate? Template { get; }
 
     /// <summary>The files of the tokenizer and of the chat template, for checkpoints.</summary>
     public IReadOnlyList<(string Name, byte[] Content)> TokenizerFiles { get; }
@@ -65,6 +68,10 @@ internal sealed class TrainingData : IDisposable
 
     /// <summary>Whether rows to validate on hold several sequences that do not see each other.</summary>
     public bool ValidationHasSegments => _validation.Any(source => source.Batches.HasSegments);
+
+    /// <summary>What a model can be asked to write of the data to validate on, once it is prepared.</summary>
+    public IReadOnlyList<WritingItem> WritingItems =>
+        [.. (_evalPart is not null ? [_evalPart] : _parts).SelectMany(part => part.WritingItems)];
 
     /// <summary>The sources to validate on.</summary>
     public IReadOnlyList<DataPart> ValidationParts => _validation.ConvertAll(source => source.Part);

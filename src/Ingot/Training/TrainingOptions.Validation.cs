@@ -1,6 +1,8 @@
 using System.Globalization;
 using Ingot.Adapters;
+using Ingot.Checkpoints;
 using Ingot.Data;
+using Ingot.Evaluation;
 using Ingot.Models;
 
 namespace Ingot.Training;
@@ -58,6 +60,7 @@ public sealed partial record TrainingOptions
         CheckOptimizer(problems);
         CheckSelection(problems);
         CheckReporting(problems);
+        CheckMetrics(problems);
         return problems.All;
     }
 
@@ -494,6 +497,68 @@ public sealed partial record TrainingOptions
         problems.AtLeast("sampleMaxNewTokens", SampleMaxNewTokens, 1);
         problems.NotNegative("sampleTemperature", SampleTemperature);
         problems.AtLeast("sampleTopK", SampleTopK, 0);
+    }
+
+    private void CheckMetrics(Problems problems)
+    {
+        problems.AtLeast("evalGenerations", EvalGenerations, 0);
+        problems.AtLeast("generationMaxLength", GenerationMaxLength, 1);
+        problems.Between("generationNumBeams", GenerationNumBeams, 1, 1000);
+        IReadOnlyList<string> metrics = [];
+        try
+        {
+            metrics = [.. TextMetrics.CreateAll(EvalMetrics).Select(metric => metric.Name)];
+        }
+        catch (ArgumentException e)
+        {
+            problems.Add("evalMetrics", $"cannot be computed: {e.Message}");
+            return;
+        }
+
+        if (MetricForBestModel != CheckpointScore.Loss && !metrics.Contains(MetricForBestModel))
+        {
+            problems.Add("metricForBestModel", $"is \"{MetricForBestModel}\", which is not measured: "
+                + $"take {string.Join(", ", metrics.Prepend(CheckpointScore.Loss))}, or add it to evalMetrics");
+        }
+
+        if (metrics.Count == 0)
+        {
+            foreach (string key in GenerationKeys())
+            {
+                problems.Add(key, "is of what is written for evalMetrics, which are not set: name some, such as bleu, or leave it out");
+            }
+
+            return;
+        }
+
+        if (EvalData is null && ValidationFraction == 0)
+        {
+            problems.Add("evalMetrics", "need validation data: set evalData or a validationFraction above 0");
+        }
+
+        if (Objective == TrainingObjective.Dpo)
+        {
+            problems.Add("evalMetrics", "do not go with objective dpo, whose evaluations count which answers are preferred: leave them out, "
+                + "and score what the model writes with `ingot evaluate`");
+        }
+
+        if (Task is { } task && !task.Writes())
+        {
+            problems.Add("evalMetrics", $"do not go with task {task.Name()}: such a model does not write text; leave them out");
+        }
+
+        IEnumerable<string> GenerationKeys()
+        {
+            if (GenerationMaxLength is not null)
+            {
+                yield return "generationMaxLength";
+            }
+
+            if (GenerationNumBeams is not null)
+            {
+                yield return "generationNumBeams";
+            }
+        }
     }
 
     // The rules that several options share.

@@ -1,5 +1,6 @@
 using Ingot.Adapters;
 using Ingot.Chat;
+using Ingot.Checkpoints;
 using Ingot.Data;
 using Ingot.Models;
 using Ingot.Pairs;
@@ -198,10 +199,10 @@ public sealed partial record TrainingOptions
     /// <summary>Validation loss (nats per token) at which the run has reached its aim; unset sets none.</summary>
     public double? TargetLoss { get; init; }
 
-    /// <summary>Evaluations in a row without a better validation loss after which the run ends; unset sets no limit.</summary>
+    /// <summary>Evaluations in a row without a better metricForBestModel after which the run ends; unset sets no limit.</summary>
     public int? EarlyStoppingPatience { get; init; }
 
-    /// <summary>What a validation loss must be better by to count as better for earlyStoppingPatience.</summary>
+    /// <summary>What metricForBestModel must be better by to count as better for earlyStoppingPatience.</summary>
     public double EarlyStoppingThreshold { get; init; }
 
     // ---- Optimizer: AdamW; matrices decay, vectors do not ----
@@ -347,14 +348,36 @@ public sealed partial record TrainingOptions
     /// <summary>Batches of an evaluation; 0 takes all of the validation text.</summary>
     public int EvalIterations { get; init; } = 50;
 
+    /// <summary>
+    /// What the model writes for validation data at every evaluation is scored by these: bleu, chrf, chrf++, ter, rouge (or rouge1, rouge2,
+    /// rougeL, rougeLsum), meteor, accuracy (of whole texts), f1. The data are pairs of texts, conversations or prompts with completions;
+    /// empty writes nothing.
+    /// </summary>
+    public IReadOnlyList<string> EvalMetrics { get; init; } = [];
+
+    /// <summary>evalMetrics: most texts that are written for an evaluation, for examples from all over the validation data; 0 for all.</summary>
+    public int EvalGenerations { get; init; } = 200;
+
+    /// <summary>evalMetrics: most tokens of a text; unset means twice as many as the longest reference has.</summary>
+    public int? GenerationMaxLength { get; init; }
+
+    /// <summary>evalMetrics of encoder-decoders: beams of beam search; unset takes those of the model's generation_config.json, or 1.</summary>
+    public int? GenerationNumBeams { get; init; }
+
     /// <summary>Steps between checkpoints; 0 keeps only the last.</summary>
     public long SaveSteps { get; init; } = 500;
 
     /// <summary>Newest checkpoints that are kept, beside the best one; 0 keeps all.</summary>
     public int SaveTotalLimit { get; init; } = 2;
 
-    /// <summary>Whether the run's result is the checkpoint with the lowest validation loss, which is saved when it is found.</summary>
+    /// <summary>Whether the run's result is the best checkpoint by metricForBestModel, which is saved when it is found.</summary>
     public bool LoadBestModelAtEnd { get; init; }
+
+    /// <summary>
+    /// What the best checkpoint is chosen by, and earlyStoppingPatience counts: "loss", the validation loss, or one of evalMetrics. Whether
+    /// more or less is better follows from it.
+    /// </summary>
+    public string MetricForBestModel { get; init; } = CheckpointScore.Loss;
 
     /// <summary>Directory of the run; unset means runs/ and the run's name, to which the command line adds a number if it is taken.</summary>
     public string? OutputDir { get; init; }

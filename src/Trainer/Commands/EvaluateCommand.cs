@@ -52,6 +52,7 @@ internal static class EvaluateCommand
             ingot evaluate --metric bleu --hypotheses texts.jsonl --references data.jsonl --referenceField completion --json
             ingot evaluate --metric perplexity --model runs/jargon --data held-out.txt --stride 256
             ingot evaluate --metric perplexity --model runs/dialogue --data chats.jsonl       of the answers
+            ingot evaluate --metric perplexity --model runs/en-de --data pairs.tsv            of targets, given their sources
             ingot evaluate --metric multiple-choice --model runs/jargon --data arc.jsonl --output answers.jsonl
             ingot evaluate --metric rouge --model runs/news --data news.jsonl --promptField document --referenceField summary --output out.jsonl
             ingot evaluate tasks/arc.json tasks/news.json --model runs/news

@@ -235,7 +235,27 @@ public sealed class CheckpointStoreTests
             Is.EqualTo($$"""{"step":{{checkpoint.Step}}}"""));
     }
 
-    private static Checkpoint Save(CheckpointStore store, long step, double? evalLoss = null) => store.Save(
+    [Test]
+    public void TheBestIsThatOfTheNewestMetric()
+    {
+        var store = CheckpointStore.Open(_directory.FullPath);
+        Save(store, 1, evalLoss: 0.5);
+        Save(store, 2, evalLoss: 1, new CheckpointScore("bleu", 10, GreaterIsBetter: true));
+        Save(store, 3, evalLoss: 3, new CheckpointScore("bleu", 20, GreaterIsBetter: true));
+        Save(store, 4, evalLoss: 2, new CheckpointScore("bleu", 20, GreaterIsBetter: true));
+        Save(store, 5);
+        Assert.That(store.BestStep(), Is.EqualTo(3), "more is better, the first of equals");
+        Assert.That(CheckpointStore.OpenReadOnly(_directory.FullPath).BestStep(), Is.EqualTo(3));
+
+        Save(store, 6, evalLoss: 4, new CheckpointScore("ter", 90, GreaterIsBetter: false));
+        Save(store, 7, evalLoss: 4, new CheckpointScore("ter", 80, GreaterIsBetter: false));
+        Save(store, 8, evalLoss: 4, new CheckpointScore("ter", 85, GreaterIsBetter: false));
+        Assert.That(store.BestStep(), Is.EqualTo(7));
+        Save(store, 9, evalLoss: 5);
+        Assert.That(store.BestStep(), Is.EqualTo(9), "by the loss from here on");
+    }
+
+    private static Checkpoint Save(CheckpointStore store, long step, double? evalLoss = null, CheckpointScore? score = null) => store.Save(
         step,
         [
             CheckpointFile.Text("config.json", $$"""{"step":{{step}}}"""),
@@ -244,7 +264,8 @@ public sealed class CheckpointStoreTests
                 [new("w", SafetensorsDtype.F32, [100], (_, to) => MemoryMarshal.Cast<byte, float>(to).Fill(step))]),
             CheckpointFile.Text("tokenizer.json", "{}"),
         ],
-        evalLoss);
+        evalLoss,
+        score);
 }
 
 /// <summary>What can happen to a file on a disk.</summary>

@@ -9,7 +9,7 @@ using NUnit.Framework;
 namespace Ingot.Tests.Runs;
 
 /// <summary>Runs of encoder-decoders on pairs of texts.</summary>
-public sealed class PairRunTests : RunTests
+public sealed class PairRunTests : PairRuns
 {
     [Test]
     public void WordsAreLearntInReverse()
@@ -172,45 +172,5 @@ public sealed class PairRunTests : RunTests
         Assert.That(() => Train(Reversing("marian") with { LoraRank = 4 }), Throws.TypeOf<TrainingOptionsException>());
         Assert.That(() => Train(Reversing("marian") with { MaxSourceLength = 600 }),
             Throws.ArgumentException.With.Message.Contains("maxSourceLength"));
-    }
-
-    private TrainingOptions Reversing(string family) => new()
-    {
-        Model = family,
-        NumHiddenLayers = 1,
-        HiddenSize = 32,
-        NumAttentionHeads = 2,
-        HiddenAct = "relu",
-        MaxPositionEmbeddings = family == "marian" ? 512 : null,
-        Data = Pairs(reversed: true),
-        SourceLanguage = family == "marian" ? null : "xx",
-        TargetLanguage = family == "marian" ? null : "zz",
-        VocabSize = 300,
-        PerDeviceTrainBatchSize = 16,
-        MaxSteps = 20,
-        LearningRate = 5e-3,
-        LoggingSteps = 1,
-        EvalSteps = 0,
-        EvalIterations = 10,
-        SaveSteps = 0,
-        Threads = 1,
-        Device = "cpu",
-        OutputDir = RunPath,
-    };
-
-    private string Pairs(bool reversed)
-    {
-        string[] words = ["red", "sun", "sea", "old"];
-        // All texts of two to four words.
-        var texts = words.Select(word => new[] { word }).ToList();
-        var all = new List<string[]>();
-        for (var length = 2; length <= 4; length++)
-        {
-            texts = [.. texts.SelectMany(text => words.Select(word => (string[])[.. text, word]))];
-            all.AddRange(texts);
-        }
-
-        return Write(reversed ? "reversed.tsv" : "same.tsv", string.Concat(
-            all.Select(text => $"{string.Join(' ', text)}\t{string.Join(' ', reversed ? text.Reverse() : text)}\tsomebody\n")));
     }
 }

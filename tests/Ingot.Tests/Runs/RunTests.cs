@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using Ingot.Reports;
 using Ingot.Training;
 using NUnit.Framework;
@@ -116,7 +117,7 @@ public abstract class RunTests : FolderTests
     /// <summary>Asserts that two runs ended with the same bits, and that neither left anything half-made.</summary>
     protected static void AssertSameRun(string actual, string expected)
     {
-        Assert.That(Rows(actual), Is.EqualTo(Rows(expected)));
+        Assert.That(Rows(actual).Select(Json), Is.EqualTo(Rows(expected).Select(Json)));
         Assert.That(Bytes(actual, "samples.jsonl"), Is.EqualTo(Bytes(expected, "samples.jsonl")));
         Assert.That(Names(Path.Combine(actual, "checkpoints")), Is.EqualTo(Names(Path.Combine(expected, "checkpoints"))));
         Assert.That(
@@ -132,6 +133,8 @@ public abstract class RunTests : FolderTests
                 Assert.That(Bytes(ours, file).AsSpan().SequenceEqual(Bytes(theirs, file)), $"{checkpoint}/{file}");
             Assert.That(State(ours), Is.EqualTo(State(theirs)), checkpoint);
         }
+
+        static string Json(MetricsRow row) => JsonSerializer.Serialize(row);
 
         static byte[] Bytes(string folder, string name) => File.ReadAllBytes(Path.Combine(folder, name));
 

@@ -1,3 +1,4 @@
+using Ingot.Evaluation;
 using Ingot.Trainer;
 using Ingot.Training;
 using NUnit.Framework;
@@ -32,6 +33,7 @@ public sealed class ConsoleViewTests
             step 200/2000 | loss NaN | lr 9.9e-04 | grad 0.52 | 41,000 tok/s | eta 1:02:03 | skipped
             warning: Step 200 was skipped.
             step 250/2000 | validation loss 1.9000 | 2.710 bits/byte | best
+            step 260/2000 | validation loss 1.8000 | bleu 31.23 | rougeL 0.5000 | 200 of 1,538 texts in 12.3 s
             step 250/2000 | sample:
                 ROMEO:
                 I am [bold]the king[/] �[31m
@@ -144,6 +146,16 @@ public sealed class ConsoleViewTests
         view.OnStep(step with { Step = 200, Loss = double.NaN, LearningRate = 9.9e-4, Eta = TimeSpan.FromSeconds(3723), Skipped = true });
         view.OnWarning("Step 200 was skipped.");
         view.OnEvaluation(new EvaluationReport(250, 1.9, 2.71, IsBest: true));
+        view.OnGeneration(1, 200);
+        view.OnGeneration(200, 200);
+        view.OnEvaluation(new EvaluationReport(260, 1.8, null, IsBest: false)
+        {
+            Generation = new GenerationScores(200, 1538,
+            [
+                new("bleu", new MetricScore("BLEU", 31.234, new MetricSignature())),
+                new("rougeL", new RougeMetric("rougeL", new()).Evaluate(["red sun"], ["red moon"])),
+            ], TimeSpan.FromSeconds(12.34)),
+        });
         view.OnSample(new SampleReport(250, "ROMEO:", "\nI am [bold]the king[/] \u001b[31m"));
         view.OnCheckpoint(new CheckpointReport(250, "runs/shakespeare/checkpoints/step-00000250", 9_800_000, TimeSpan.FromSeconds(0.05)));
         view.OnEnd(new TrainingEnd(
