@@ -30,25 +30,13 @@ internal sealed class GenerationEvaluator
     /// <param name="config">How text is written with the model, as its checkpoints say.</param>
     /// <param name="batch">Texts that are written at a time.</param>
     /// <param name="observer">Told of what cannot be asked.</param>
-    /// <exception cref="TrainingOptionsException">The model does not write, not so long, or there is nothing to ask for.</exception>
+    /// <exception cref="TrainingOptionsException">The model does not write so long, or there is nothing to ask for.</exception>
     public GenerationEvaluator(TrainingOptions options, ModelConfig model, ParameterStore parameters, TrainingData data,
         GenerationConfig config, int batch, ITrainingObserver observer)
     {
         (_model, _parameters, _data, _config) = (model, parameters, data, config);
-        _metrics = TextMetrics.CreateAll(options.EvalMetrics);
-        if (!model.Task.Writes())
-        {
-            throw Refused($"evalMetrics do not go with a {model.ModelType} for {model.Task.Name()}: such a model does not write text; "
-                + "leave them out");
-        }
-
+        _metrics = options.CreateEvalMetrics();
         var translates = model is EncoderDecoderConfig;
-        if (!translates && options.GenerationNumBeams > 1)
-        {
-            throw Refused($"generationNumBeams is {options.GenerationNumBeams}, but beam search is for encoder-decoders here: leave it out; "
-                + $"a {model.ModelType} answers with the likeliest tokens");
-        }
-
         // A decoder's own context slides; a text of an encoder-decoder has to fit, its first token included.
         var most = translates ? model.MaxPositions - 1 : int.MaxValue;
         if (options.GenerationMaxLength > most)

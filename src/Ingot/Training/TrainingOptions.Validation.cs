@@ -504,14 +504,17 @@ public sealed partial record TrainingOptions
         problems.AtLeast("evalGenerations", EvalGenerations, 0);
         problems.AtLeast("generationMaxLength", GenerationMaxLength, 1);
         problems.Between("generationNumBeams", GenerationNumBeams, 1, 1000);
-        IReadOnlyList<string> metrics = [];
+        string checking = "evalMetrics";
+        IReadOnlyList<string> metrics;
         try
         {
             metrics = [.. TextMetrics.CreateAll(EvalMetrics).Select(metric => metric.Name)];
+            checking = "evalTokenize";
+            CreateEvalMetrics();
         }
         catch (ArgumentException e)
         {
-            problems.Add("evalMetrics", $"cannot be computed: {e.Message}");
+            problems.Add(checking, $"cannot be used: {e.Message}");
             return;
         }
 
@@ -523,7 +526,12 @@ public sealed partial record TrainingOptions
 
         if (metrics.Count == 0)
         {
-            foreach (string key in GenerationKeys())
+            (string Key, bool IsSet)[] settings =
+            [
+                ("evalTokenize", EvalTokenize is not null), ("generationMaxLength", GenerationMaxLength is not null),
+                ("generationNumBeams", GenerationNumBeams is not null),
+            ];
+            foreach ((string key, _) in settings.Where(setting => setting.IsSet))
             {
                 problems.Add(key, "is of what is written for evalMetrics, which are not set: name some, such as bleu, or leave it out");
             }
@@ -547,17 +555,10 @@ public sealed partial record TrainingOptions
             problems.Add("evalMetrics", $"do not go with task {task.Name()}: such a model does not write text; leave them out");
         }
 
-        IEnumerable<string> GenerationKeys()
+        if (Task == ModelTask.CausalLm && GenerationNumBeams > 1)
         {
-            if (GenerationMaxLength is not null)
-            {
-                yield return "generationMaxLength";
-            }
-
-            if (GenerationNumBeams is not null)
-            {
-                yield return "generationNumBeams";
-            }
+            problems.Add("generationNumBeams", $"is {GenerationNumBeams}, but beam search is for encoder-decoders here, and this is "
+                + $"{ModelTask.CausalLm.Name()}: leave it out, so that the likeliest tokens are taken");
         }
     }
 

@@ -2,6 +2,7 @@ using Ingot.Adapters;
 using Ingot.Chat;
 using Ingot.Checkpoints;
 using Ingot.Data;
+using Ingot.Evaluation;
 using Ingot.Models;
 using Ingot.Pairs;
 
@@ -354,6 +355,21 @@ public sealed partial record TrainingOptions
     /// empty writes nothing.
     /// </summary>
     public IReadOnlyList<string> EvalMetrics { get; init; } = [];
+
+    /// <summary>
+    /// evalMetrics: what bleu, rouge and meteor take for words: 13a, intl, zh (for Chinese), char or none; unset means what each has by itself.
+    /// </summary>
+    public string? EvalTokenize { get; init; }
+
+    /// <summary>The metrics of <see cref="EvalMetrics"/> by their names.</summary>
+    /// <exception cref="ArgumentException">A name or the tokenizer is unknown; the message says so.</exception>
+    internal IReadOnlyList<(string Name, TextMetric Metric)> CreateEvalMetrics() =>
+        TextMetrics.CreateAll(EvalMetrics, EvalTokenize is not { } words ? null : new MetricOptions
+        {
+            Bleu = new() { Tokenize = words },
+            Rouge = new() { Tokenize = words },
+            Meteor = new() { Tokenize = words },
+        });
 
     /// <summary>evalMetrics: most texts that are written for an evaluation, for examples from all over the validation data; 0 for all.</summary>
     public int EvalGenerations { get; init; } = 200;

@@ -49,6 +49,19 @@ public sealed class HtmlReportTests
     }
 
     [Test]
+    public void ScoresOfWhatTheModelWritesHaveChartsOfTheirOwn()
+    {
+        var page = HtmlReport.Page(Summary(Enumerable.Range(1, 20).Select(step => Row(step, step) with
+        {
+            EvalScores = step % 5 == 0 ? new Dictionary<string, double> { ["bleu"] = step, ["rougeL"] = step / 20.0 } : null,
+        })));
+        Assert.That(Charts(page), Has.Count.EqualTo(6));
+        Assert.That(page, Does.Contain("<b>bleu</b>").And.Contain("<b>rougeL</b>"));
+        foreach (var chart in Charts(page))
+            CheckCoordinates(chart);
+    }
+
+    [Test]
     public void MissingValuesAreGaps()
     {
         var page = HtmlReport.Page(Summary(Enumerable.Range(1, 9).Select(step => Row(step, step is 3 or 4 or 6 ? double.NaN : step))));

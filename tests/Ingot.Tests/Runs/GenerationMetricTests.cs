@@ -218,6 +218,8 @@ public sealed class GenerationMetricTests : PairRuns
     public void WhatCannotBeScoredIsRefusedBeforeAnythingIsWritten()
     {
         Refuses(Reversing("marian") with { EvalMetrics = ["blue"] }, "evalMetrics", "did you mean bleu");
+        Refuses(Reversing("marian") with { EvalMetrics = ["bleu"], EvalTokenize = "mandarin" }, "evalTokenize", "mandarin", "zh");
+        Refuses(Reversing("marian") with { EvalTokenize = "zh" }, "evalTokenize", "evalMetrics");
         Refuses(Reversing("marian") with { EvalMetrics = ["chrf"], MetricForBestModel = "bleu" }, "metricForBestModel", "loss, chrf");
         Refuses(Reversing("marian") with { EvalMetrics = ["rouge"], MetricForBestModel = "rouge" }, "metricForBestModel", "rougeLsum");
         Refuses(Reversing("marian") with { GenerationMaxLength = 8 }, "generationMaxLength", "evalMetrics");
@@ -227,11 +229,11 @@ public sealed class GenerationMetricTests : PairRuns
         Refuses(Tiny() with { EvalMetrics = ["bleu"] }, "evalMetrics", "conversations or prompts with completions");
         Refuses(Tiny() with { EvalMetrics = ["bleu"], Objective = TrainingObjective.Dpo, LoraRank = 2 }, "evalMetrics", "dpo");
         var masked = Tiny() with { Model = "bert", Tokenizer = "bpe", VocabSize = 300, EvalMetrics = ["bleu"] };
-        Refuses(masked, "evalMetrics", "bert for masked-lm");
+        Refuses(masked, "evalMetrics", "masked-lm");
         Refuses(masked with { Task = Ingot.Models.ModelTask.MaskedLm }, "evalMetrics", "masked-lm");
         Write("answers.jsonl", string.Concat(Enumerable.Range(0, 20).Select(i =>
             $$"""{"prompt": "red {{i}}", "completion": " sun {{i}}"}""" + "\n")));
-        Refuses(Tiny() with { Data = In("answers.jsonl"), EvalMetrics = ["bleu"], GenerationNumBeams = 4 }, "generationNumBeams", "gpt2");
+        Refuses(Tiny() with { Data = In("answers.jsonl"), EvalMetrics = ["bleu"], GenerationNumBeams = 4 }, "generationNumBeams", "causal-lm");
 
         void Refuses(TrainingOptions options, params string[] parts)
         {

@@ -3,7 +3,6 @@ using System.Text.Json;
 using Ingot.Bindings;
 using Ingot.Checkpoints;
 using Ingot.Evaluation;
-using Ingot.Generation;
 using Ingot.Models;
 using Ingot.Pairs;
 using Ingot.Scoring;
@@ -33,7 +32,7 @@ public sealed class PairPerplexityMeterTests : PairRuns
 
         // Each token's log-probability by the decoder with its caches, summed in double precision.
         var (config, parameters) = ModelFiles.LoadModel(result.ModelDirectory, Device.Cpu, DType.F32, training: false);
-        using var decoder = new Decoder(config, parameters);
+        using var decoder = new Ingot.Generation.Decoder(config, parameters);
         var tokenizer = Tokenizer.Load(result.ModelDirectory);
         var encoder = new PairEncoder(tokenizer, 1);
         var (all, tokens) = (0.0, 0);
