@@ -34,6 +34,9 @@ const Case kCases[] = {
     {"several_blocks", 1, 300, 300, 1, 1, 64, true},
     {"bidirectional", 2, 130, 130, 2, 2, 64, false, 0, false, false, Layout::HeadMajor},
     {"cross", 2, 33, 150, 2, 2, 80},
+    {"cross_lengths", 4, 37, 83, 3, 1, 32, false, 0, true, false, Layout::Packed},
+    {"cross_wide", 3, 45, 131, 2, 2, 128, false, 0, true, false, Layout::HeadMajor},
+    {"cross_more_queries", 3, 101, 29, 3, 3, 96, false, 0, true, false, Layout::Aligned},
     {"continued", 1, 64, 130, 2, 2, 64, true},
     {"more_queries_than_keys", 1, 130, 65, 2, 1, 64, true},
     {"groups", 2, 97, 97, 6, 2, 48, true, 0, false, false, Layout::Packed},
@@ -94,7 +97,7 @@ struct Problem {
         if (c.lengths) {
             kv_lengths = random.integers({c.batch}, c.causal ? 1 : 0, c.keys);
             kv_lengths->values[0] = static_cast<double>(c.keys);
-            kv_lengths->values.back() = c.queries < 10 ? 0 : static_cast<double>(c.queries / 2);
+            kv_lengths->values.back() = c.queries < 10 ? 0 : static_cast<double>(std::min(c.keys, c.queries / 2));
         }
         if (c.segments) make_segments();
         if (c.distances) bias = random.normal(bias_shape(), 2).as(dtype);
