@@ -43,6 +43,8 @@ public sealed record AdaptedModel : ModelConfig
     /// <inheritdoc/>
     public override int Width => Base.Width;
 
+    internal override EncoderDecoderConfig? EncoderDecoder => Base.EncoderDecoder;
+
     internal override string BodyPrefix => Base.BodyPrefix;
 
     internal override string TokenTableName => Base.TokenTableName;
@@ -53,12 +55,12 @@ public sealed record AdaptedModel : ModelConfig
     /// <summary>Whether a parameter is one of the base model's.</summary>
     public static bool IsOfBase(ParameterInfo parameter) => !LoraLayers.IsAdapter(parameter.Name);
 
-    /// <summary>The linear layers of the base model's blocks.</summary>
+    /// <summary>The base model's linear layers, without the head's last one.</summary>
     public IReadOnlyList<LoraLayer> LinearLayers()
     {
-        var context = new ForwardContext(new Graph(), 1, 1);
+        var context = SmallestContext(new Graph());
         var layers = new LoraLayers(Lora, context);
-        Write(context, layers);
+        Write(layers, context, Base.Forward);
         return layers.All;
     }
 
@@ -77,7 +79,7 @@ public sealed record AdaptedModel : ModelConfig
     }
 
     /// <inheritdoc/>
-    public override Tensor Forward(ForwardContext context) => Write(context, new LoraLayers(Lora, context));
+    public override Tensor Forward(ForwardContext context) => Write(new LoraLayers(Lora, context), context, Base.Forward);
 
     /// <inheritdoc/>
     public override Tensor HeadWeight(Graph graph) => Base.HeadWeight(graph);
@@ -85,7 +87,16 @@ public sealed record AdaptedModel : ModelConfig
     /// <inheritdoc/>
     public override Tensor? HeadBias(Graph graph) => Base.HeadBias(graph);
 
-    internal override Tensor BeforeHead(ForwardContext context, Tensor hidden) => Base.BeforeHead(context, hidden);
+    internal override Tensor BeforeHead(ForwardContext context, Tensor hidden) =>
+        Write(new LoraLayers(Lora, context), context, c => Base.BeforeHead(c, hidden));
+
+    internal override void ReadSource(ForwardContext context, long capacity) => Write(new LoraLayers(Lora, context), context, c =>
+    {
+        Base.ReadSource(c, capacity);
+        return 0;
+    });
+
+    internal override ForwardContext SmallestContext(Graph graph) => Base.SmallestContext(graph);
 
     /// <inheritdoc/>
     /// <remarks>Frozen weights have no gradient: 2 FLOPs of a weight's 6 are saved.</remarks>
@@ -99,17 +110,26 @@ public sealed record AdaptedModel : ModelConfig
         Base.Validate();
         Lora.Validate();
         var linear = LinearLayers();
-        var modules = Base.DeclareParameters().Select(p => ModuleOf(p.Name)).Distinct().ToList();
-        var head = HeadName();
+        var parameters = Base.DeclareParameters();
+        var modules = parameters.Select(p => ModuleOf(p.Name)).Distinct().ToList();
+        var tied = NamesOfTable(parameters);
         foreach (var target in Lora.TargetModules)
         {
-            if (target == LoraConfig.AllLinear || linear.Any(l => LoraConfig.EndsWith(l.Name, target)))
+            bool Is(string module) => LoraConfig.EndsWith(module, target);
+            if (target == LoraConfig.AllLinear || linear.Any(l => l.IsAdapted && Is(l.Name)))
                 continue;
-            if (LoraConfig.EndsWith("lm_head", target) || modules.Any(m => m == head && LoraConfig.EndsWith(m, target)))
+            if (linear.FirstOrDefault(l => Is(l.Name)) is { } both)
+                throw new ArgumentException($"{both.Name} is among both target_modules and modules_to_save: leave one out");
+            if (tied.Any(Is))
             {
-                throw new ArgumentException(head == "lm_head"
-                    ? "target_modules: lm_head gets no low-rank adapter, for head and loss are computed in one: name it in modules_to_save"
-                    : $"target_modules: {target} cannot be adapted, because the head and the token table are one weight (tied)");
+                throw new ArgumentException($"target_modules: {target} cannot be adapted, because {string.Join(" and ", tied)} are one weight "
+                    + "(tied)");
+            }
+
+            if (HeadName() is { } head && Is(head))
+            {
+                throw new ArgumentException($"target_modules: {head} gets no low-rank adapter, for head and loss are computed in one: "
+                    + (Lora.IsSaved(head) ? "leave it out, it is trained whole" : "name it in modules_to_save"));
             }
 
             throw new ArgumentException($"target_modules: {NoSuch(target, linear.Select(l => l.Name), "linear layer")}");
@@ -117,17 +137,14 @@ public sealed record AdaptedModel : ModelConfig
 
         foreach (var saved in Lora.ModulesToSave)
         {
-            var matches = modules.Where(m => LoraConfig.EndsWith(m, saved)).ToList();
-            if (matches.Count == 0)
-                throw new ArgumentException($"modules_to_save: {NoSuch(saved, modules, "module")}");
-            if (head != "lm_head" && matches.Contains(head))
+            if (tied.Any(module => LoraConfig.IsPartOf(module, saved)))
             {
-                throw new ArgumentException($"modules_to_save: {saved} is the head, too (tied weights), and PEFT keeps a copy of one of "
-                    + "the two only: leave it out, or train the whole model");
+                throw new ArgumentException($"modules_to_save: {string.Join(" and ", tied)} are one weight (tied), of which PEFT would keep "
+                    + $"a copy in one of the places only: leave {saved} out, or train the whole model");
             }
 
-            if (linear.FirstOrDefault(l => l.IsAdapted && matches.Contains(l.Name)) is { } both)
-                throw new ArgumentException($"{both.Name} is among both target_modules and modules_to_save: leave one out");
+            if (!modules.Exists(module => LoraConfig.IsPartOf(module, saved)))
+                throw new ArgumentException($"modules_to_save: {NoSuch(saved, modules, "module")}");
         }
     }
 
@@ -143,14 +160,22 @@ public sealed record AdaptedModel : ModelConfig
     /// <summary>The base model's: the adapter has a file of its own (<see cref="AdapterFiles"/>).</summary>
     private protected override JsonObject Settings() => Base.ToJson();
 
-    private string HeadName() => ModuleOf(Base.HeadWeight(new Graph()).Storage.Name);
+    /// <summary>Names of the head's last layer; none without a head.</summary>
+    private string? HeadName() => Task == ModelTask.FeatureExtraction ? null : ModuleOf(Base.HeadWeight(new Graph()).Storage.Name);
 
-    private Tensor Write(ForwardContext context, LoraLayers layers)
+    /// <summary>Names under which the token table is a part of the model, where they are more than one.</summary>
+    private List<string> NamesOfTable(IReadOnlyList<ParameterInfo> parameters)
+    {
+        var copies = Base.TiedNames.Where(tied => tied.Value == TokenTableName && parameters.All(p => p.Name != tied.Key)).ToList();
+        return copies.Count == 0 ? [] : [.. copies.Select(tied => tied.Key).Append(TokenTableName).Select(ModuleOf)];
+    }
+
+    private static T Write<T>(LoraLayers layers, ForwardContext context, Func<ForwardContext, T> part)
     {
         context.Graph.LinearAdapter = layers;
         try
         {
-            return Base.Forward(context);
+            return part(context);
         }
         finally
         {

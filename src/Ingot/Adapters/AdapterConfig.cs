@@ -55,7 +55,7 @@ internal sealed class AdapterConfig
             TargetModules = Names("target_modules", textIsExpression: true),
             ModulesToSave = Names("modules_to_save"),
         };
-        BaseModel = Text("base_model_name_or_path");
+        (BaseModel, TaskType) = (Text("base_model_name_or_path"), Text("task_type"));
     }
 
     /// <summary>The file.</summary>
@@ -66,6 +66,9 @@ internal sealed class AdapterConfig
 
     /// <summary>base_model_name_or_path, or null.</summary>
     public string? BaseModel { get; }
+
+    /// <summary>task_type, or null.</summary>
+    public string? TaskType { get; }
 
     private string? Text(string key) => Read(key, null, JsonValueKind.String, "a string", v => v.GetString());
 

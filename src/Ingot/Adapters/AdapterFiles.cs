@@ -21,6 +21,19 @@ public static class AdapterFiles
 
     private const string Prefix = "base_model.model.";
 
+    // PEFT has none for masked language models.
+    private static readonly Dictionary<ModelTask, string> TaskTypes = new()
+    {
+        [ModelTask.CausalLm] = "CAUSAL_LM",
+        [ModelTask.Seq2seqLm] = "SEQ_2_SEQ_LM",
+        [ModelTask.SequenceClassification] = "SEQ_CLS",
+        [ModelTask.TokenClassification] = "TOKEN_CLS",
+        [ModelTask.FeatureExtraction] = "FEATURE_EXTRACTION",
+    };
+
+    // PEFT lists for every classifier what it may be called, of which a model has one.
+    private static readonly string[] ClassifierNames = ["classifier", "score"];
+
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <summary>Whether a folder holds an adapter.</summary>
@@ -33,9 +46,7 @@ public static class AdapterFiles
     {
         var (lora, layers) = (model.Lora, model.LinearLayers());
         // PEFT knows "all-linear", too, but writes down what it stands for.
-        var targets = lora.TargetModules.Contains(LoraConfig.AllLinear)
-            ? layers.Select(l => l.Name[(l.Name.LastIndexOf('.') + 1)..]).Distinct()
-            : lora.TargetModules;
+        var targets = layers.Where(l => l.IsAdapted).Select(l => ShortestName(l, layers)).Distinct();
         return new JsonObject
         {
             ["alpha_pattern"] = new JsonObject(),
@@ -55,7 +66,7 @@ public static class AdapterFiles
             ["rank_pattern"] = new JsonObject(),
             ["revision"] = null,
             ["target_modules"] = Array(targets),
-            ["task_type"] = "CAUSAL_LM",
+            ["task_type"] = TaskTypes.GetValueOrDefault(model.Task),
             ["use_dora"] = lora.UseDora,
             ["use_rslora"] = lora.UseRslora,
         }.ToJsonString(Indented);
@@ -65,15 +76,22 @@ public static class AdapterFiles
     public static IEnumerable<SafetensorsSource> Weights(AdaptedModel model, ParameterStore store) =>
         ModelFiles.Weights(store, p => model.IsTrained(p.Name), Prefix);
 
-    /// <summary>Writes an adapter's two files into a folder.</summary>
+    /// <summary>
+    /// Whether a config.json lies beside the adapter: that of a classifier names its labels, for which adapter_config.json has no place.
+    /// </summary>
+    public static bool HasModelConfig(AdaptedModel model) => model.Task.IsClassification();
+
+    /// <summary>Writes an adapter's files into a folder.</summary>
     public static void Save(string folder, AdaptedModel model, ParameterStore store, string? baseModel)
     {
         Directory.CreateDirectory(folder);
-        foreach (var file in new[]
-                 {
-                     CheckpointFile.Safetensors(WeightsName, [.. Weights(model, store)]),
-                     CheckpointFile.Text(ConfigName, ConfigText(model, baseModel)),
-                 })
+        List<CheckpointFile> files =
+        [
+            CheckpointFile.Safetensors(WeightsName, [.. Weights(model, store)]), CheckpointFile.Text(ConfigName, ConfigText(model, baseModel)),
+        ];
+        if (HasModelConfig(model))
+            files.Add(CheckpointFile.Text(ModelFiles.ConfigName, ModelFiles.ConfigText(model)));
+        foreach (var file in files)
             DurableFile.Write(Path.Combine(folder, file.Name), file.WriteTo);
     }
 
@@ -87,6 +105,26 @@ public static class AdapterFiles
             + ": name the base model's folder, and this one as the adapter");
     }
 
+    /// <summary>
+    /// A base model with the head that an adapter was trained with: that of its task_type. Labels are those of the config.json beside
+    /// it or, if there is none, the base's or LABEL_0, LABEL_1 ... as many as the classifier has.
+    /// </summary>
+    /// <exception cref="InvalidDataException">The base model has no such head, or the adapter no classifier.</exception>
+    public static ModelConfig WithHead(string folder, ModelConfig baseModel)
+    {
+        var config = new AdapterConfig(folder);
+        var task = TaskTypes.FirstOrDefault(type => type.Value == config.TaskType, new(baseModel.Task, "")).Key;
+        try
+        {
+            return task == baseModel.Task && !task.IsClassification() ? baseModel
+                : task.IsClassification() ? baseModel.ForTask(task, Labels(folder, task, baseModel)) : baseModel.ForTask(task, []);
+        }
+        catch (ArgumentException e)
+        {
+            throw new InvalidDataException($"{config.Path}: task_type is {config.TaskType}, and {e.Message}", e);
+        }
+    }
+
     /// <summary>The base model with the adapter of a folder, whose weights are still to be loaded.</summary>
     /// <exception cref="FileNotFoundException">The folder lacks one of the two files.</exception>
     /// <exception cref="InvalidDataException">The adapter is of a kind that is not known, or made for another model.</exception>
@@ -98,7 +136,18 @@ public static class AdapterFiles
         var adapted = file.Tensors.Select(t => t.Name)
             .Where(name => name.StartsWith(Prefix, StringComparison.Ordinal) && name.EndsWith(LoraLayers.A, StringComparison.Ordinal))
             .Select(name => name[Prefix.Length..^LoraLayers.A.Length]).ToHashSet();
-        var all = new AdaptedModel(baseModel, config.Lora with { TargetModules = [LoraConfig.AllLinear] }).LinearLayers();
+        var lora = config.Lora;
+        if (baseModel.Task.IsClassification())
+        {
+            var named = baseModel.DeclareParameters();
+            lora = lora with
+            {
+                ModulesToSave = [.. lora.ModulesToSave.Distinct()
+                    .Where(m => !ClassifierNames.Contains(m) || named.Any(p => LoraConfig.IsPartOf(p.Name, m)))],
+            };
+        }
+
+        var all = new AdaptedModel(baseModel, lora with { TargetModules = [LoraConfig.AllLinear] }).LinearLayers();
         if (adapted.FirstOrDefault(name => all.All(l => l.Name != name)) is { } foreign)
         {
             throw new InvalidDataException($"{file.Path} adapts '{foreign}', which the base model ({baseModel.ModelType}, "
@@ -107,10 +156,10 @@ public static class AdapterFiles
 
         if (adapted.Count == 0)
             throw new InvalidDataException($"{file.Path} holds no tensor '{Prefix}….lora_A.weight': it is no LoRA adapter");
-        var listed = config.Lora.TargetModules.Count > 0
-            && all.Where(l => config.Lora.IsTarget(l.Name)).Select(l => l.Name).ToHashSet().SetEquals(adapted);
+        var listed = lora.TargetModules.Count > 0
+            && all.Where(l => lora.IsTarget(l.Name)).Select(l => l.Name).ToHashSet().SetEquals(adapted);
         var model = new AdaptedModel(
-            baseModel, listed ? config.Lora : config.Lora with { TargetModules = [.. adapted.Order(StringComparer.Ordinal)] });
+            baseModel, listed ? lora : lora with { TargetModules = [.. adapted.Order(StringComparer.Ordinal)] });
         try
         {
             model.Validate();
@@ -137,8 +186,8 @@ public static class AdapterFiles
     public static (ModelConfig Model, ParameterStore Parameters) LoadMerged(
         string baseFolder, string folder, Device device, DType computeType)
     {
-        using var tensors = ModelTensors.Open(baseFolder);
-        var model = LoadModel(folder, tensors.Model);
+        var (tensors, model) = Open(baseFolder, folder);
+        using var _ = tensors;
         var store = new ParameterStore(device, model.DeclareParameters(), computeType, training: false);
         try
         {
@@ -158,6 +207,45 @@ public static class AdapterFiles
             store.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Opens a base model's folder with the head that an adapter was trained with, and the adapted model.</summary>
+    internal static (ModelTensors Base, AdaptedModel Model) Open(string baseFolder, string folder)
+    {
+        var tensors = ModelTensors.Open(baseFolder, saved => WithHead(folder, saved));
+        try
+        {
+            var model = LoadModel(folder, tensors.Model);
+            return tensors.Missing.FirstOrDefault(name => !model.IsTrained(name)) is not { } missing ? (tensors, model)
+                : throw new InvalidDataException($"{tensors.Path} has no tensor '{missing}', and {folder} does not bring it either: the adapter was "
+                    + "trained beside random weights, or for another base model");
+        }
+        catch
+        {
+            tensors.Dispose();
+            throw;
+        }
+    }
+
+    private static IReadOnlyList<string> Labels(string folder, ModelTask task, ModelConfig baseModel)
+    {
+        if (File.Exists(Path.Combine(folder, ModelFiles.ConfigName)) && ModelFiles.LoadConfig(folder) is { } saved && saved.Task == task)
+            return saved.Labels;
+        var head = Prefix + baseModel.ForTask(task, ["LABEL_0", "LABEL_1"]).HeadWeight(new Graph()).Storage.Name;
+        using var file = OpenWeights(folder);
+        var count = file.TryGet(head, out var weight) ? weight.Shape[0] : 0;
+        if (baseModel.Task == task && (count == 0 || count == baseModel.Labels.Count))
+            return baseModel.Labels;
+        return count > 0 ? [.. Enumerable.Range(0, checked((int)count)).Select(id => $"LABEL_{id}")]
+            : throw new InvalidDataException($"{file.Path} has no tensor '{head}', and the base model is none for {task.Name()}: there is no classifier");
+    }
+
+    /// <summary>The shortest end of an adapted layer's name that no layer without an adapter has.</summary>
+    private static string ShortestName(LoraLayer layer, IReadOnlyList<LoraLayer> all)
+    {
+        var parts = layer.Name.Split('.');
+        return Enumerable.Range(1, parts.Length).Select(count => string.Join('.', parts[^count..]))
+            .First(name => !all.Any(l => !l.IsAdapted && LoraConfig.EndsWith(l.Name, name)));
     }
 
     private static SafetensorsFile OpenWeights(string folder)

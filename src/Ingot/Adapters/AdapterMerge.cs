@@ -1,5 +1,7 @@
+using System.Text;
 using Ingot.Bindings;
 using Ingot.Checkpoints;
+using Ingot.Generation;
 using Ingot.Graphs;
 
 namespace Ingot.Adapters;
@@ -43,8 +45,8 @@ public static class AdapterMerge
     private static void Write(
         string folder, string adapterFolder, string output, Change change, bool replace, Action<long, long>? onProgress)
     {
-        using var tensors = ModelTensors.Open(folder);
-        var model = AdapterFiles.LoadModel(adapterFolder, tensors.Model);
+        var (tensors, model) = AdapterFiles.Open(folder, adapterFolder);
+        using var _ = tensors;
         if (!replace && model.Lora.UseDora)
             throw new NotSupportedException(LoraWeights.DoraStays);
         if (!replace && model.Lora.ModulesToSave.Count > 0)
@@ -59,26 +61,31 @@ public static class AdapterMerge
         AdapterFiles.LoadWeights(adapterFolder, model, adapter);
         var layers = model.LinearLayers().Where(l => l.IsAdapted).ToDictionary(l => l.Name + ".weight");
 
-        var (done, all) = (0L, tensors.Parameters.Sum(p => tensors[p.Name].Length));
+        // A head that the base does not have comes in the dtype of the base.
+        var usual = tensors[tensors.Model.TokenTableName].Dtype;
+        var (done, all) = (0L, 0L);
         var sources = tensors.Parameters.Select(p =>
         {
-            var tensor = tensors[p.Name];
-            Func<float[]>? values = layers.TryGetValue(p.Name, out var layer) ? () => Changed(tensor, layer)
+            var tensor = tensors.Missing.Contains(p.Name) ? null : tensors[p.Name];
+            var dtype = tensor?.Dtype ?? usual;
+            var length = checked(p.Elements * (dtype.Bits() / 8));
+            all = checked(all + length);
+            Func<float[]>? values = layers.TryGetValue(p.Name, out var layer) ? () => Changed(tensor!, layer)
                 : model.IsTrained(p.Name) ? () => adapter.Read(p.Name) : null;
             byte[]? bytes = null;
-            return new SafetensorsSource(p.Name, tensor.Dtype, p.Shape, (offset, destination) =>
+            return new SafetensorsSource(p.Name, dtype, p.Shape, (offset, destination) =>
             {
                 if (values is null)
                 {
-                    tensor.CopyTo(offset, destination);
+                    tensor!.CopyTo(offset, destination);
                 }
                 else
                 {
-                    bytes ??= Encoded(values(), tensor.Dtype);
+                    bytes ??= Encoded(values(), dtype);
                     bytes.AsSpan((int)offset, destination.Length).CopyTo(destination);
                 }
 
-                if (offset + destination.Length == tensor.Length)
+                if (offset + destination.Length == length)
                     bytes = null;
                 onProgress?.Invoke(done += destination.Length, all);
             });
@@ -87,7 +94,15 @@ public static class AdapterMerge
         using var result = new NewFolder(output);
         result.RequireSpace(all);
         foreach (var file in Directory.GetFiles(folder).Where(IsCopied))
-            result.Write(Path.GetFileName(file), File.ReadAllBytes(file));
+        {
+            var name = Path.GetFileName(file);
+            // Of an encoder-decoder that says what texts begin with, such as a language.
+            var ofAdapter = Path.Combine(adapterFolder, name);
+            var isReplaced = replace && name == GenerationConfig.FileName && model.EncoderDecoder is not null && File.Exists(ofAdapter);
+            result.Write(name, name == ModelFiles.ConfigName && tensors.HasNewHead
+                ? Encoding.UTF8.GetBytes(ModelFiles.ConfigText(tensors.Model)) : File.ReadAllBytes(isReplaced ? ofAdapter : file));
+        }
+
         result.Write(ModelFiles.WeightsName, CheckpointFile.Safetensors(ModelFiles.WeightsName, sources).WriteTo);
         result.Finish();
 

@@ -7,7 +7,7 @@ namespace Ingot.Adapters;
 /// </summary>
 public sealed record LoraConfig
 {
-    /// <summary>Stands for all linear layers of the blocks among <see cref="TargetModules"/>.</summary>
+    /// <summary>Stands for all linear layers but the head's last one among <see cref="TargetModules"/>.</summary>
     public const string AllLinear = "all-linear";
 
     /// <summary>r: rank of what is added to a weight.</summary>
@@ -37,11 +37,11 @@ public sealed record LoraConfig
     /// <summary>s: what B · A is multiplied by.</summary>
     public double Scaling => Alpha / (UseRslora ? Math.Sqrt(Rank) : Rank);
 
-    /// <summary>Whether a linear layer of that name is adapted.</summary>
-    public bool IsTarget(string module) => TargetModules.Any(t => t == AllLinear || EndsWith(module, t));
+    /// <summary>Whether a linear layer of that name is adapted; one that is trained as a whole is not.</summary>
+    public bool IsTarget(string module) => TargetModules.Any(t => t == AllLinear || EndsWith(module, t)) && !IsSaved(module);
 
-    /// <summary>Whether a module of that name is trained as a whole.</summary>
-    public bool IsSaved(string module) => ModulesToSave.Any(t => EndsWith(module, t));
+    /// <summary>Whether a module of that name is trained as a whole, or a part of one that is.</summary>
+    public bool IsSaved(string module) => ModulesToSave.Any(t => IsPartOf(module, t));
 
     /// <summary>Throws if a setting cannot be used.</summary>
     /// <exception cref="ArgumentException">It names the setting.</exception>
@@ -56,6 +56,9 @@ public sealed record LoraConfig
         if (TargetModules.Count == 0)
             throw new ArgumentException($"target_modules is empty: name layers, or take {AllLinear}");
     }
+
+    /// <summary>Whether a module, or one that it is a part of, ends with a name.</summary>
+    internal static bool IsPartOf(string module, string name) => $".{module}.".Contains($".{name}.", StringComparison.Ordinal);
 
     internal static bool EndsWith(string module, string name) =>
         module.EndsWith(name, StringComparison.Ordinal) && (module.Length == name.Length || module[^(name.Length + 1)] == '.');

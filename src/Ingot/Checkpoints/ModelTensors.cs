@@ -11,13 +11,12 @@ namespace Ingot.Checkpoints;
 /// </summary>
 public sealed class ModelTensors : IDisposable
 {
-    private readonly bool _newHead;
     private readonly ModelWeights _weights;
     private readonly Dictionary<string, SafetensorsTensor> _tensors = new(StringComparer.Ordinal);
 
     private ModelTensors(ModelConfig saved, ModelConfig model, ModelWeights weights)
     {
-        _newHead = model.Task != saved.Task || !model.Labels.SequenceEqual(saved.Labels);
+        HasNewHead = model.Task != saved.Task || !model.Labels.SequenceEqual(saved.Labels);
         Model = model.AsIn(weights.Tensors.Select(tensor => model.CanonicalName(tensor.Name)).ToHashSet(StringComparer.Ordinal));
         model = Model;
         Parameters = model.DeclareParameters();
@@ -26,6 +25,9 @@ public sealed class ModelTensors : IDisposable
 
     /// <summary>The model of the folder's config.json, or what was made of it.</summary>
     public ModelConfig Model { get; }
+
+    /// <summary>Whether that has another head, or other labels, than config.json says.</summary>
+    public bool HasNewHead { get; }
 
     /// <summary>The model's parameters in the order of declaration.</summary>
     public IReadOnlyList<ParameterInfo> Parameters { get; }
@@ -78,7 +80,7 @@ public sealed class ModelTensors : IDisposable
         foreach (var tensor in _weights.Tensors)
         {
             var name = Model.CanonicalName(tensor.Name);
-            var isOfOtherHead = Model.IsOfOtherHead(name, _newHead);
+            var isOfOtherHead = Model.IsOfOtherHead(name, HasNewHead);
             if (!isOfOtherHead && FindParameter(name, wanted) is { } parameter)
             {
                 Take(tensor, parameter);
@@ -93,7 +95,7 @@ public sealed class ModelTensors : IDisposable
         }
 
         var lacking = Parameters.Where(p => !_tensors.ContainsKey(p.Name)).ToList();
-        if (lacking.Find(p => !_newHead || !Model.IsOfHead(p.Name)) is { } missing)
+        if (lacking.Find(p => !HasNewHead || !Model.IsOfHead(p.Name)) is { } missing)
         {
             throw Bad($"the tensor '{missing.Name}' [{Text(missing.Shape)}] is missing, which the model of its config.json has"
                 + (IsHead(missing.Name) ? ": if its head is the token table, set tie_word_embeddings to true there" : ""));

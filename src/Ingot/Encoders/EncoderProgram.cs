@@ -1,3 +1,4 @@
+using Ingot.Adapters;
 using Ingot.Bindings;
 using Ingot.Checkpoints;
 using Ingot.Data;
@@ -40,10 +41,14 @@ internal sealed class EncoderProgram : IDisposable
     /// <param name="computeType">dtype of computations.</param>
     /// <param name="rows">Texts of a batch.</param>
     /// <param name="change">Makes of the folder's model the one that is wanted; null for itself.</param>
+    /// <param name="adapter">Folder of an adapter that is merged into the weights; the model's folder may be that of an adapter itself.</param>
     /// <exception cref="InvalidDataException">It is no encoder, or its tokenizer does not fit.</exception>
-    public static EncoderProgram Load(string folder, Device device, DType computeType, int rows, Func<ModelConfig, ModelConfig>? change = null)
+    public static EncoderProgram Load(string folder, Device device, DType computeType, int rows, Func<ModelConfig, ModelConfig>? change = null,
+        string? adapter = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
+        if (adapter is null && AdapterFiles.IsAdapter(folder))
+            (folder, adapter) = (AdapterFiles.FindBase(folder), folder);
         var saved = ModelFiles.LoadConfig(folder);
         if (saved is not BertConfig)
             throw new InvalidDataException($"{folder} holds a {saved.ModelType}, which is no encoder: encoders are bert and roberta");
@@ -54,7 +59,9 @@ internal sealed class EncoderProgram : IDisposable
                 + $"{saved.VocabularySize}; they do not belong together");
         }
 
-        var (model, parameters) = ModelFiles.LoadModel(folder, device, computeType, training: false, change);
+        var (model, parameters) = adapter is null
+            ? ModelFiles.LoadModel(folder, device, computeType, training: false, change)
+            : LoadAdapted(folder, adapter, device, computeType, AdapterFiles.WithHead(adapter, saved), change);
         return new EncoderProgram(model, parameters, tokenizer, rows);
     }
 
@@ -99,6 +106,15 @@ internal sealed class EncoderProgram : IDisposable
         foreach (var program in _programs.Values)
             program.Dispose();
         _parameters.Dispose();
+    }
+
+    private static (ModelConfig Model, ParameterStore Parameters) LoadAdapted(
+        string folder, string adapter, Device device, DType computeType, ModelConfig model, Func<ModelConfig, ModelConfig>? change)
+    {
+        // The adapter's tensors have the names of the head that it was trained with.
+        return change is null || change(model).Task == model.Task ? AdapterFiles.LoadMerged(folder, adapter, device, computeType)
+            : throw new InvalidDataException($"{adapter} is an adapter for {model.Task.Name()}: put it into the base's weights first, `ingot "
+                + $"adapter merge --model {folder} --adapter {adapter} --output NEW`, and take NEW as the model");
     }
 
     private void Run(IReadOnlyList<TokenEncoding> texts, int[] group, float[][] results)

@@ -59,7 +59,7 @@ public sealed class Decoder : IDisposable
     public int Context { get; }
 
     /// <summary>The model, if it is one whose sequences have sources, which an encoder reads.</summary>
-    internal EncoderDecoderConfig? EncoderDecoder => _model as EncoderDecoderConfig;
+    internal EncoderDecoderConfig? EncoderDecoder => _model.EncoderDecoder;
 
     /// <summary>Kernel variants by op or layer/op (<see cref="KernelChoices"/>); other calls take the default.</summary>
     public IReadOnlyDictionary<string, string> Kernels { get; init; } = new Dictionary<string, string>();
@@ -329,7 +329,7 @@ public sealed class Decoder : IDisposable
     private CompiledGraph CompileEncoder(int length)
     {
         var graph = new Graph(_parameters.ComputeType);
-        ((EncoderDecoderConfig)_model).ReadSource(ForwardContext.WithSource(graph, 1, 1, length), _sources!.Capacity);
+        _model.ReadSource(ForwardContext.WithSource(graph, 1, 1, length), _sources!.Capacity);
         return CompiledGraph.Compile(graph, _parameters, new CompileOptions
         {
             Timed = Timed,

@@ -67,6 +67,7 @@ public sealed class TextGenerator : IDisposable
             (folder, adapter) = (AdapterFiles.FindBase(folder), folder);
         var tokenizer = Tokenizer.Load(folder);
         var config = GenerationConfig.Load(folder);
+        var ofAdapter = adapter is null ? null : GenerationConfig.Load(adapter);
         var (model, parameters) = adapter is null
             ? ModelFiles.LoadModel(folder, device ?? Device.Cpu, computeType, training: false)
             : AdapterFiles.LoadMerged(folder, adapter, device ?? Device.Cpu, computeType);
@@ -77,7 +78,8 @@ public sealed class TextGenerator : IDisposable
                 $"{folder}: the tokenizer has {tokenizer.VocabularySize} tokens, the model only {model.VocabularySize}; they do not belong together");
         }
 
-        return new TextGenerator(model, parameters, tokenizer, config, kernels);
+        // What an encoder-decoder's texts begin with may be what the adapter was trained on, such as a language.
+        return new TextGenerator(model, parameters, tokenizer, model.EncoderDecoder is null ? config : ofAdapter ?? config, kernels);
     }
 
     /// <summary>Writes with parameters that are somebody else's, such as those of a model that is being trained, as they are at the time.</summary>

@@ -14,6 +14,8 @@ public abstract record EncoderDecoderConfig : ModelConfig
     /// <inheritdoc/>
     public sealed override ModelTask Task => ModelTask.Seq2seqLm;
 
+    internal sealed override EncoderDecoderConfig EncoderDecoder => this;
+
     /// <summary>Whether every text begins with the token of its language (<see cref="Tokenizers.LanguageTokens"/>).</summary>
     public virtual bool HasLanguages => false;
 
@@ -40,13 +42,7 @@ public abstract record EncoderDecoderConfig : ModelConfig
         return Decode(context, layer => KeysAndValues(context, states, layer));
     }
 
-    /// <summary>
-    /// Writes down the other half of decoding with caches: the encoder reads the sources, and what every layer of the decoder takes from
-    /// them goes to the first positions of its caches.
-    /// </summary>
-    /// <param name="context">With sources.</param>
-    /// <param name="capacity">Positions of the caches, as many as the sources' at least.</param>
-    internal void ReadSource(ForwardContext context, long capacity)
+    internal sealed override void ReadSource(ForwardContext context, long capacity)
     {
         var states = Encode(context);
         for (var layer = 0; layer < Layers; layer++)
@@ -61,7 +57,7 @@ public abstract record EncoderDecoderConfig : ModelConfig
     public override double TrainingFlopsPerToken(long length) =>
         (6.0 * DeclareParameters().Sum(p => p.Elements)) + (6.0 * Width * length * ((2 * EncoderBlocks) + (3 * Layers)));
 
-    private protected override ForwardContext SmallestContext(Graph graph) => ForwardContext.WithSource(graph, 1, 1, 1);
+    internal sealed override ForwardContext SmallestContext(Graph graph) => ForwardContext.WithSource(graph, 1, 1, 1);
 
     /// <summary>The sources of the context → the encoder's states [batch · source length, width].</summary>
     private protected abstract Tensor Encode(ForwardContext context);

@@ -38,6 +38,9 @@ public abstract record ModelConfig
     /// <summary>Width of the residual stream.</summary>
     public abstract int Width { get; }
 
+    /// <summary>The model, or the one that an adapter is on, where that has a source to read; null where it has none.</summary>
+    internal virtual EncoderDecoderConfig? EncoderDecoder => null;
+
     /// <summary>What the names of all parameters but the head begin with; some files leave it out.</summary>
     internal abstract string BodyPrefix { get; }
 
@@ -84,6 +87,15 @@ public abstract record ModelConfig
     /// </summary>
     internal virtual Tensor BeforeHead(ForwardContext context, Tensor hidden) =>
         throw new NotSupportedException($"hidden states of a {ModelType} cannot be read through its head");
+
+    /// <summary>
+    /// Of an encoder-decoder, writes down the other half of decoding with caches: the encoder reads the sources, and what every layer of
+    /// the decoder takes from them goes to the first positions of its caches.
+    /// </summary>
+    /// <param name="context">With sources.</param>
+    /// <param name="capacity">Positions of the caches, as many as the sources' at least.</param>
+    internal virtual void ReadSource(ForwardContext context, long capacity) =>
+        throw new NotSupportedException($"a {ModelType} has no encoder that reads a source");
 
     /// <summary>Logits of the head: [batch · length, vocabulary or labels], or [batch, labels].</summary>
     public Tensor Logits(ForwardContext context) =>
@@ -211,7 +223,7 @@ public abstract record ModelConfig
         (6.0 * DeclareParameters().Sum(p => p.Elements)) + (6.0 * Layers * Width * length);
 
     /// <summary>The inputs of a forward pass over a token: enough for its parameters to be declared.</summary>
-    private protected virtual ForwardContext SmallestContext(Graph graph) => new(graph, 1, 1);
+    internal virtual ForwardContext SmallestContext(Graph graph) => new(graph, 1, 1);
 
     /// <summary>The family's own keys of config.json.</summary>
     private protected abstract JsonObject Settings();

@@ -1,5 +1,6 @@
 using Ingot.Adapters;
 using Ingot.Checkpoints;
+using Ingot.Graphs;
 using Ingot.Models;
 using Ingot.Models.Bert;
 using Ingot.Models.Gpt2;
@@ -64,8 +65,11 @@ public static class ModelFactory
     }
 
     /// <summary>The model with the adapter that the options ask for; itself if they ask for none.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="options">The options.</param>
+    /// <param name="created">Parameters that the model's folder does not hold: a new head's.</param>
     /// <exception cref="TrainingOptionsException">The adapter does not fit the model.</exception>
-    public static ModelConfig Adapt(ModelConfig model, TrainingOptions options)
+    public static ModelConfig Adapt(ModelConfig model, TrainingOptions options, IReadOnlyList<string>? created = null)
     {
         if (options.LoraRank == 0)
             return model;
@@ -77,7 +81,7 @@ public static class ModelFactory
             UseRslora = options.UseRslora,
             UseDora = options.UseDora,
             TargetModules = options.LoraTargets,
-            ModulesToSave = options.ModulesToSave,
+            ModulesToSave = [.. options.ModulesToSave.Union(TrainedWhole(model, created ?? []))],
         });
         try
         {
@@ -89,6 +93,23 @@ public static class ModelFactory
             throw new TrainingOptionsException([e.Message.Replace("target_modules", "loraTargets", StringComparison.Ordinal)
                 .Replace("modules_to_save", "modulesToSave", StringComparison.Ordinal)]);
         }
+    }
+
+    /// <summary>
+    /// Modules that an adapter's run trains whole without being asked: a classifier, as PEFT does, and what the folder does not hold, for
+    /// an adapter beside random weights would be of no use without them.
+    /// </summary>
+    private static IEnumerable<string> TrainedWhole(ModelConfig model, IReadOnlyList<string> created)
+    {
+        if (created.Count > 0 && !model.Task.IsClassification())
+        {
+            throw new TrainingOptionsException([$"loraRank: the model has no head for {model.Task.Name()} yet ({created[0]}), and an adapter's "
+                + "file has no place for one that is the token table: train the whole model first, or name one that has the head"]);
+        }
+
+        return (model.Task.IsClassification() ? created.Append(model.HeadWeight(new Graph()).Storage.Name) : created)
+            .Select(name => name.StartsWith(model.BodyPrefix, StringComparison.Ordinal) ? name[model.BodyPrefix.Length..] : name)
+            .Select(name => name[..name.IndexOf('.', StringComparison.Ordinal)]).Distinct();
     }
 
     private static Gpt2Config Apply(Gpt2Config c, TrainingOptions o, int vocabularySize, int? endOfText)

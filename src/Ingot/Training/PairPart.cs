@@ -97,7 +97,7 @@ internal sealed class PairPart(TrainingSource source, TrainingOptions options, d
     }
 
     /// <inheritdoc/>
-    public override void Fit(ModelConfig model) => _model = (EncoderDecoderConfig)model;
+    public override void Fit(ModelConfig model) => _model = model.EncoderDecoder;
 
     /// <inheritdoc/>
     public override void Prepare(int length, ITrainingObserver observer, CancellationToken ct)

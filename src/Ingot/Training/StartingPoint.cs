@@ -71,7 +71,7 @@ internal sealed class StartingPoint : IDisposable
                     + $"{model.VocabularySize}; they do not belong together");
             }
 
-            return new StartingPoint(ModelFactory.Adapt(model, options), tensors, folder);
+            return new StartingPoint(ModelFactory.Adapt(model, options, tensors.Missing), tensors, folder);
         }
         catch
         {

@@ -530,7 +530,7 @@ public sealed class Trainer : IDisposable
             return;
         using var decoder = new Decoder(_model, _parameters);
         // What a text becomes is not drawn: its likeliest translation says how far the model is.
-        var isAnswer = _model is EncoderDecoderConfig;
+        var isAnswer = _model.EncoderDecoder is not null;
         foreach (var prompt in _options.SamplePrompts)
         {
             var text = TextGenerator.Write(decoder, _data.Tokenizer, prompt, new GenerationOptions
@@ -563,6 +563,8 @@ public sealed class Trainer : IDisposable
         {
             snapshot.AddSafetensors(AdapterFiles.WeightsName, [.. AdapterFiles.Weights(adapted, _parameters)]);
             snapshot.AddText(AdapterFiles.ConfigName, AdapterFiles.ConfigText(adapted, _baseFolder));
+            if (AdapterFiles.HasModelConfig(adapted))
+                snapshot.AddText(ModelFiles.ConfigName, ModelFiles.ConfigText(adapted));
         }
         else
         {
@@ -583,7 +585,7 @@ public sealed class Trainer : IDisposable
     /// <summary>How text shall be written with the model: as the folder says that it is from, or this library's defaults.</summary>
     private string GenerationConfigText(string? folder)
     {
-        if (_model is not EncoderDecoderConfig model)
+        if (_model.EncoderDecoder is not { } model)
             return GenerationConfig.Text(_data.Tokenizer.EndOfTextId);
         var language = _options.TargetLanguage is { } code && model.HasLanguages ? LanguageTokens.Id(_data.Tokenizer, code) : (int?)null;
         return GenerationConfig.Of(model, folder is null ? null : GenerationConfig.Load(folder), language).ToText();
@@ -700,7 +702,7 @@ public sealed class Trainer : IDisposable
 
     private static string Describe(ModelConfig model) =>
         $"{model.ModelType}{(model.Task == ModelTask.CausalLm ? "" : $" for {model.Task.Name()}")}, "
-        + (model is EncoderDecoderConfig both ? $"{both.EncoderBlocks} + " : "") + $"{model.Layers} layers, width {model.Width}"
+        + (model.EncoderDecoder is { } both ? $"{both.EncoderBlocks} + " : "") + $"{model.Layers} layers, width {model.Width}"
         + (model is AdaptedModel { Lora: var lora } ? $", {(lora.UseDora ? "DoRA" : "LoRA")} of rank {lora.Rank}" : "");
 
     /// <summary>A batch that a step has begun with.</summary>

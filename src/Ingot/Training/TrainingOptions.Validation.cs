@@ -169,11 +169,6 @@ public sealed partial record TrainingOptions
             problems.Add("objective", $"is dpo, which does not go with task {name}");
         }
 
-        if (LoraRank > 0)
-        {
-            problems.Add("loraRank", $"is {LoraRank}, but adapters are not trained for task {name}: leave it out");
-        }
-
         if (SamplePrompts.Count > 0 && !Task.Value.Writes())
         {
             problems.Add("samplePrompts", $"do not go with task {name}: such a model does not write text");

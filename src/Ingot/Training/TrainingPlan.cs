@@ -124,7 +124,7 @@ public static class TrainingPlan
         var length = o.SequenceLength ?? o.MaxLength ?? model.MaxPositions;
         // Of pairs, maxLength is no part of a row.
         var most = o.MaxLength ?? length;
-        return model is EncoderDecoderConfig ? (o.MaxTargetLength ?? most, o.MaxSourceLength ?? most) : (length, 0);
+        return model.EncoderDecoder is not null ? (o.MaxTargetLength ?? most, o.MaxSourceLength ?? most) : (length, 0);
     }
 
     /// <summary>Rows of a batch that one of <see cref="TrainingOptions.PerDeviceTrainBatchSize"/> takes: a pair has two.</summary>

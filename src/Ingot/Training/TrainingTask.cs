@@ -1,3 +1,4 @@
+using Ingot.Adapters;
 using Ingot.Checkpoints;
 using Ingot.Models;
 using Ingot.Models.Bert;
@@ -20,12 +21,12 @@ internal static class TrainingTask
 
     private static (ModelTask Task, IReadOnlyList<string> Labels) FindUnchecked(TrainingOptions options, string? checkpoint)
     {
-        // The checkpoint of an adapter has no model of its own, and only causal language models are adapted.
-        if (checkpoint is not null && options.LoraRank > 0)
-            return (ModelTask.CausalLm, []);
         if (checkpoint is null && !BaseModel.IsFolder(options.Model))
             return (options.Task ?? DefaultOf(options.Model), []);
-        var model = ModelFiles.LoadConfig(checkpoint ?? ModelFolder.Find(options.Model));
+        // The checkpoint of an adapter says what head its base gets.
+        var model = checkpoint is not null && options.LoraRank > 0
+            ? AdapterFiles.WithHead(checkpoint, ModelFiles.LoadConfig(AdapterFiles.FindBase(checkpoint)))
+            : ModelFiles.LoadConfig(checkpoint ?? ModelFolder.Find(options.Model));
         var task = options.Task ?? model.Task;
         return task != ModelTask.FeatureExtraction
             ? (task, task == model.Task ? model.Labels : [])

@@ -25,13 +25,14 @@ internal static class ClassifyCommand
         Option<string?> input = TextFile.InputOption();
         Option<int> batchSize = NumberOption.Create("batchSize", "Texts that go through the model side by side.", 16);
         Option<bool> truncation = TextFile.TruncationOption();
+        Option<string?> adapter = AdapterOption.Create();
         Option<string> precision = PrecisionOption.Create();
         Option<string> device = DeviceOption.Create();
         var output = new Option<string?>("--output") { Description = "File for the labels, in place of standard output.", HelpName = "file" };
         var json = new Option<bool>("--json") { Description = "Write a JSON object for each text, one a line." };
         var command = new Command("classify", "Label texts, or their words, with a trained classifier.")
         {
-            model, text, pair, input, batchSize, truncation, precision, device, output, json,
+            model, adapter, text, pair, input, batchSize, truncation, precision, device, output, json,
         };
         command.SetAction(result =>
         {
@@ -40,7 +41,7 @@ internal static class ClassifyCommand
                 result.GetValue(text) ?? [], result.GetValue(pair), result.GetValue(input));
             using TextClassifier classifier = TextClassifier.Load(ModelFolder.Find(result.GetRequiredValue(model)),
                 DeviceOption.Find(result.GetRequiredValue(device)), PrecisionOption.Find(result.GetRequiredValue(precision)), rows,
-                result.GetValue(truncation));
+                result.GetValue(truncation), AdapterOption.Find(result.GetValue(adapter)));
             using var interruption = new Interruption();
             bool asJson = result.GetValue(json);
             return TextFile.Write(result.GetValue(output), interruption, write =>

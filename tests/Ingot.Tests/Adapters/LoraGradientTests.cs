@@ -20,12 +20,19 @@ public sealed class LoraGradientTests
     internal static readonly LoraConfig[] Kinds =
     [
         new() { Rank = 3, Alpha = 5 },
-        new() { Rank = 4, Alpha = 3, UseRslora = true, TargetModules = ["c_attn", "mlp.c_proj", "q_proj", "down_proj"] },
+        new()
+        {
+            Rank = 4, Alpha = 3, UseRslora = true,
+            TargetModules =
+            [
+                "c_attn", "mlp.c_proj", "q_proj", "down_proj", "query", "intermediate.dense", "encoder_attn.k_proj", "fc2", "SelfAttention.q", "wo",
+            ],
+        },
         new() { Rank = 2, Alpha = 4, UseDora = true },
     ];
 
     private static IEnumerable<AdaptedModel> Models() =>
-        from model in ModelGradientTests.Models from kind in Kinds select Adapt(model, kind);
+        from model in ModelGradientTests.Models.Concat(ModelGradientTests.Encoders) from kind in Kinds select Adapt(model, kind);
 
     [TestCaseSource(nameof(Models))]
     public void GradientsAreThoseOfCentralDifferences(AdaptedModel model)
@@ -112,8 +119,11 @@ public sealed class LoraGradientTests
         Assert.That(Loss(0), Is.EqualTo(Loss(1)));
     }
 
+    /// <summary>A model with an adapter on those of the targets that it has; a classifier is trained whole.</summary>
     internal static AdaptedModel Adapt(ModelConfig model, LoraConfig lora)
     {
+        if (model.Task.IsClassification())
+            lora = lora with { ModulesToSave = [.. lora.ModulesToSave, "classifier"] };
         var names = new AdaptedModel(model, lora with { TargetModules = [LoraConfig.AllLinear] }).LinearLayers().Select(l => l.Name).ToList();
         var targets = lora.TargetModules
             .Where(t => t == LoraConfig.AllLinear || names.Any(n => n.EndsWith("." + t, StringComparison.Ordinal)));

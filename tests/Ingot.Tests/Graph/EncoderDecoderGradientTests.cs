@@ -16,7 +16,7 @@ namespace Ingot.Tests.Graphs;
 /// </summary>
 public sealed class EncoderDecoderGradientTests
 {
-    private const int MostLength = 6, MostSource = 7;
+    internal const int MostLength = 6, MostSource = 7;
 
     internal static readonly EncoderDecoderConfig[] Models =
     [
@@ -43,7 +43,7 @@ public sealed class EncoderDecoderGradientTests
     ];
 
     /// <summary>The last one has no source at all, and nothing to learn.</summary>
-    private static readonly ReferencePair[] Pairs =
+    internal static readonly ReferencePair[] Pairs =
     [
         new([5, 9, 2, 17, 3, 8, 1], [7, 4, 4, 20], [4, 4, 20, 2]),
         new([11, 3], [7, 12, 6, 1, 9, 13], [12, 6, -100, 9, 13, 2]),
@@ -126,7 +126,7 @@ public sealed class EncoderDecoderGradientTests
         Assert.That(() => step.Begin(new Batch(1, 3), 0), Throws.ArgumentException.With.Message.Contains("sources"));
     }
 
-    private static Batch Batch(int padding = 0)
+    internal static Batch Batch(int padding = 0)
     {
         var batch = new Batch(Pairs.Length, MostLength + 3, mostSourceLength: MostSource + 3);
         batch.Clear(MostLength + padding, MostSource + padding);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Ingot.Adapters;
 using Ingot.Bindings;
 using Ingot.Checkpoints;
 using Ingot.Encoders;
@@ -49,17 +50,53 @@ public sealed class EncoderRunTests : RunTests
     {
         var body = Train(Masked("bert") with { MaxSteps = 1, OutputDir = In("body"), SequenceLength = 32 }).ModelDirectory;
         var listener = new Listener();
-        Train(Classifier(Labelled(20)) with
-        {
-            Model = body,
-            Tokenizer = null,
-            MaxSteps = 1,
-            NumHiddenLayers = null,
-            HiddenSize = null,
-            NumAttentionHeads = null,
-            VocabSize = null
-        }, listener);
+        Train(OnBody(Classifier(Labelled(20)), body) with { MaxSteps = 1 }, listener);
         Assert.That(listener.Warnings, Has.Some.Contains("classifier.weight"));
+    }
+
+    [Test]
+    public void AnAdapterLearnsToClassifyAndResumesBitForBit()
+    {
+        var body = Train(Masked("bert") with { MaxSteps = 20, OutputDir = In("body"), SequenceLength = 32 }).ModelDirectory;
+        var options = OnBody(Classifier(Labelled(120)), body) with
+        {
+            LoraRank = 4,
+            LoraDropout = 0.1,
+            LearningRate = 1e-2,
+            MaxSteps = 120,
+            SaveSteps = 40,
+        };
+        var result = Train(options with { OutputDir = In("whole") });
+
+        Assert.That(Rows(In("whole"))[^1].EvalAccuracy, Is.GreaterThan(0.9));
+        Assert.That(Directory.GetFiles(result.ModelDirectory).Select(Path.GetFileName),
+            Does.Contain("adapter_model.safetensors").And.Contain("config.json").And.Not.Contain("model.safetensors"));
+        Assert.That(AdapterFiles.LoadModel(result.ModelDirectory, AdapterFiles.WithHead(result.ModelDirectory, ModelFiles.LoadConfig(body)))
+            .Lora.ModulesToSave, Is.EquivalentTo(["classifier", "pooler"]), "the body had no pooler either");
+        AdapterMerge.Merge(body, result.ModelDirectory, In("merged"));
+        foreach (var (folder, adapter) in new[] { (result.ModelDirectory, null), (body, result.ModelDirectory), (In("merged"), null) })
+        {
+            using var classifier = TextClassifier.Load(folder, Device.Cpu, adapter: adapter);
+            Assert.That(classifier.Classify("a cat")[0].Label, Is.EqualTo("animal"));
+            Assert.That(classifier.Classify("a moon")[0].Label, Is.EqualTo("sky"));
+        }
+
+        TrainInTwoParts(options, 60);
+        AssertSameRun(RunPath, In("whole"));
+    }
+
+    [Test]
+    public void AnAdapterForMaskedTokensNeedsABaseWithThatHead()
+    {
+        var body = Train(Masked("roberta") with { MaxSteps = 5, OutputDir = In("body"), SequenceLength = 32 }).ModelDirectory;
+        var masked = OnBody(Masked("roberta"), body) with { Task = null, LoraRank = 4, LearningRate = 1e-2, MaxSteps = 30 };
+        var listener = new Listener();
+        Train(masked, listener);
+        Assert.That(listener.Steps[^1].Loss, Is.LessThan(listener.Steps[0].Loss - 0.5));
+
+        var classifier = Train(OnBody(Classifier(Labelled(20)), body) with { MaxSteps = 1, OutputDir = In("classifier") }).ModelDirectory;
+        Assert.That(() => Train(masked with { Model = classifier, Task = ModelTask.MaskedLm, OutputDir = In("other") }),
+            Throws.TypeOf<TrainingOptionsException>().With.Message.Contains("loraRank").And.Message.Contains("lm_head"));
     }
 
     [Test]
@@ -99,6 +136,17 @@ public sealed class EncoderRunTests : RunTests
         Task = ModelTask.SequenceClassification,
         Data = data,
         SequenceLength = 32,
+    };
+
+    /// <summary>The same from a folder, which says the sizes.</summary>
+    private static TrainingOptions OnBody(TrainingOptions options, string folder) => options with
+    {
+        Model = folder,
+        Tokenizer = null,
+        NumHiddenLayers = null,
+        HiddenSize = null,
+        NumAttentionHeads = null,
+        VocabSize = null,
     };
 
     private string Labelled(int count)
