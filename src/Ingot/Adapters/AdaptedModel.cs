@@ -122,8 +122,8 @@ public sealed record AdaptedModel : ModelConfig
                 throw new ArgumentException($"{both.Name} is among both target_modules and modules_to_save: leave one out");
             if (tied.Any(Is))
             {
-                throw new ArgumentException($"target_modules: {target} cannot be adapted, because {string.Join(" and ", tied)} are one weight "
-                    + "(tied)");
+                throw new ArgumentException(
+                    $"target_modules: {target} cannot be adapted, because {string.Join(" and ", tied)} are one weight (tied)");
             }
 
             if (HeadName() is { } head && Is(head))
@@ -139,8 +139,8 @@ public sealed record AdaptedModel : ModelConfig
         {
             if (tied.Any(module => LoraConfig.IsPartOf(module, saved)))
             {
-                throw new ArgumentException($"modules_to_save: {string.Join(" and ", tied)} are one weight (tied), of which PEFT would keep "
-                    + $"a copy in one of the places only: leave {saved} out, or train the whole model");
+                throw new ArgumentException($"modules_to_save: {string.Join(" and ", tied)} are one weight (tied), of which PEFT would "
+                    + $"keep a copy in one of the places only: leave {saved} out, or train the whole model");
             }
 
             if (!modules.Exists(module => LoraConfig.IsPartOf(module, saved)))
@@ -160,7 +160,7 @@ public sealed record AdaptedModel : ModelConfig
     /// <summary>The base model's: the adapter has a file of its own (<see cref="AdapterFiles"/>).</summary>
     private protected override JsonObject Settings() => Base.ToJson();
 
-    /// <summary>Names of the head's last layer; none without a head.</summary>
+    /// <summary>Name of the head's last layer; null without a head.</summary>
     private string? HeadName() => Task == ModelTask.FeatureExtraction ? null : ModuleOf(Base.HeadWeight(new Graph()).Storage.Name);
 
     /// <summary>Names under which the token table is a part of the model, where they are more than one.</summary>

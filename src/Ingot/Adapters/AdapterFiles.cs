@@ -87,7 +87,8 @@ public static class AdapterFiles
         Directory.CreateDirectory(folder);
         List<CheckpointFile> files =
         [
-            CheckpointFile.Safetensors(WeightsName, [.. Weights(model, store)]), CheckpointFile.Text(ConfigName, ConfigText(model, baseModel)),
+            CheckpointFile.Safetensors(WeightsName, [.. Weights(model, store)]),
+            CheckpointFile.Text(ConfigName, ConfigText(model, baseModel)),
         ];
         if (HasModelConfig(model))
             files.Add(CheckpointFile.Text(ModelFiles.ConfigName, ModelFiles.ConfigText(model)));
@@ -114,10 +115,11 @@ public static class AdapterFiles
     {
         var config = new AdapterConfig(folder);
         var task = TaskTypes.FirstOrDefault(type => type.Value == config.TaskType, new(baseModel.Task, "")).Key;
+        if (task == baseModel.Task && !task.IsClassification())
+            return baseModel;
         try
         {
-            return task == baseModel.Task && !task.IsClassification() ? baseModel
-                : task.IsClassification() ? baseModel.ForTask(task, Labels(folder, task, baseModel)) : baseModel.ForTask(task, []);
+            return baseModel.ForTask(task, task.IsClassification() ? Labels(folder, task, baseModel) : []);
         }
         catch (ArgumentException e)
         {
@@ -217,8 +219,8 @@ public static class AdapterFiles
         {
             var model = LoadModel(folder, tensors.Model);
             return tensors.Missing.FirstOrDefault(name => !model.IsTrained(name)) is not { } missing ? (tensors, model)
-                : throw new InvalidDataException($"{tensors.Path} has no tensor '{missing}', and {folder} does not bring it either: the adapter was "
-                    + "trained beside random weights, or for another base model");
+                : throw new InvalidDataException($"{tensors.Path} has no tensor '{missing}', and {folder} does not bring it either: the "
+                    + "adapter was trained beside random weights, or for another base model");
         }
         catch
         {
@@ -237,7 +239,8 @@ public static class AdapterFiles
         if (baseModel.Task == task && (count == 0 || count == baseModel.Labels.Count))
             return baseModel.Labels;
         return count > 0 ? [.. Enumerable.Range(0, checked((int)count)).Select(id => $"LABEL_{id}")]
-            : throw new InvalidDataException($"{file.Path} has no tensor '{head}', and the base model is none for {task.Name()}: there is no classifier");
+            : throw new InvalidDataException($"{file.Path} has no tensor '{head}', and the base model is none for {task.Name()}: "
+                + "there is no classifier");
     }
 
     /// <summary>The shortest end of an adapted layer's name that no layer without an adapter has.</summary>

@@ -1,3 +1,4 @@
+using Ingot.Adapters;
 using Ingot.Graphs;
 using Ingot.Models;
 
@@ -53,6 +54,12 @@ public sealed class ModelTensors : IDisposable
     /// </exception>
     public static ModelTensors Open(string folder, Func<ModelConfig, ModelConfig>? change = null)
     {
+        if (AdapterFiles.IsAdapter(folder) && !File.Exists(System.IO.Path.Combine(folder, ModelFiles.WeightsName)))
+        {
+            throw new InvalidDataException($"{folder} holds an adapter and no model: `ingot adapter merge --model BASE --adapter {folder} "
+                + "--output NEW` makes one of it and its base");
+        }
+
         var saved = ModelFiles.LoadConfig(folder);
         var model = change is null ? saved : change(saved);
         var weights = ModelWeights.Open(folder);

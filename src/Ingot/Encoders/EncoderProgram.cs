@@ -41,10 +41,10 @@ internal sealed class EncoderProgram : IDisposable
     /// <param name="computeType">dtype of computations.</param>
     /// <param name="rows">Texts of a batch.</param>
     /// <param name="change">Makes of the folder's model the one that is wanted; null for itself.</param>
-    /// <param name="adapter">Folder of an adapter that is merged into the weights; the model's folder may be that of an adapter itself.</param>
+    /// <param name="adapter">Folder of an adapter that is merged into the weights; the model's folder may be that of one itself.</param>
     /// <exception cref="InvalidDataException">It is no encoder, or its tokenizer does not fit.</exception>
-    public static EncoderProgram Load(string folder, Device device, DType computeType, int rows, Func<ModelConfig, ModelConfig>? change = null,
-        string? adapter = null)
+    public static EncoderProgram Load(string folder, Device device, DType computeType, int rows,
+        Func<ModelConfig, ModelConfig>? change = null, string? adapter = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(rows, 1);
         if (adapter is null && AdapterFiles.IsAdapter(folder))
@@ -113,8 +113,8 @@ internal sealed class EncoderProgram : IDisposable
     {
         // The adapter's tensors have the names of the head that it was trained with.
         return change is null || change(model).Task == model.Task ? AdapterFiles.LoadMerged(folder, adapter, device, computeType)
-            : throw new InvalidDataException($"{adapter} is an adapter for {model.Task.Name()}: put it into the base's weights first, `ingot "
-                + $"adapter merge --model {folder} --adapter {adapter} --output NEW`, and take NEW as the model");
+            : throw new InvalidDataException($"{adapter} is an adapter for {model.Task.Name()}: put it into the base's weights first, "
+                + $"`ingot adapter merge --model {folder} --adapter {adapter} --output NEW`, and take NEW as the model");
     }
 
     private void Run(IReadOnlyList<TokenEncoding> texts, int[] group, float[][] results)

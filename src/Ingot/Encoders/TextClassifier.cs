@@ -43,10 +43,10 @@ public sealed class TextClassifier : IDisposable
     /// <param name="computeType">dtype of computations.</param>
     /// <param name="batchSize">Texts that go through the model at a time.</param>
     /// <param name="truncation">See <see cref="Truncation"/>.</param>
-    /// <param name="adapter">Folder of an adapter that is merged into the weights; the model's folder may be that of an adapter itself.</param>
+    /// <param name="adapter">Folder of an adapter that is merged into the weights; the model's folder may be that of one itself.</param>
     /// <exception cref="InvalidDataException">The folder holds no classifier; the message says what it holds.</exception>
-    public static TextClassifier Load(string folder, Device device, DType computeType = DType.F32, int batchSize = 16, bool truncation = false,
-        string? adapter = null)
+    public static TextClassifier Load(string folder, Device device, DType computeType = DType.F32, int batchSize = 16,
+        bool truncation = false, string? adapter = null)
     {
         var program = EncoderProgram.Load(folder, device, computeType, batchSize, model => model.Task.IsClassification() ? model
             : throw new InvalidDataException($"{folder} holds a {model.ModelType} for {model.Task.Name()}, which has no labels: fine-tune it first, "

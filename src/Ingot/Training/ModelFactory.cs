@@ -103,8 +103,8 @@ public static class ModelFactory
     {
         if (created.Count > 0 && !model.Task.IsClassification())
         {
-            throw new TrainingOptionsException([$"loraRank: the model has no head for {model.Task.Name()} yet ({created[0]}), and an adapter's "
-                + "file has no place for one that is the token table: train the whole model first, or name one that has the head"]);
+            throw new TrainingOptionsException([$"loraRank: the model has no head for {model.Task.Name()} yet ({created[0]}), and an "
+                + "adapter's file has no place for one that is the token table: train the whole model first, or name one that has the head"]);
         }
 
         return (model.Task.IsClassification() ? created.Append(model.HeadWeight(new Graph()).Storage.Name) : created)

@@ -46,7 +46,8 @@ public sealed class EncoderAdapterTests : FolderTests
         Save(model);
         using var file = SafetensorsFile.Open(In("adapter/adapter_model.safetensors"));
         Assert.That(file.Tensors.Select(t => t.Name).Where(name => name.Contains("classifier")), Is.EquivalentTo(
-            new[] { "dense.weight", "dense.bias", "out_proj.weight", "out_proj.bias" }.Select(name => "base_model.model.classifier." + name)));
+            new[] { "dense.weight", "dense.bias", "out_proj.weight", "out_proj.bias" }
+                .Select(name => "base_model.model.classifier." + name)));
         // "dense" would mean the head's, too.
         Assert.That(JsonNode.Parse(AdapterFiles.ConfigText(model, null))!["target_modules"]!.AsArray().Select(t => t!.ToString()),
             Is.EqualTo(["query", "key", "value", "output.dense", "intermediate.dense"]));
@@ -136,7 +137,8 @@ public sealed class EncoderAdapterTests : FolderTests
         Assert.That(AdapterFiles.WithHead(In("adapter"), model).Labels, Is.EqualTo(["A", "B", "C"]));
         var other = AdapterFiles.WithHead(In("adapter"), model.ForTask(ModelTask.TokenClassification, ["one", "two"]));
         Assert.That(other.Labels, Is.EqualTo(["LABEL_0", "LABEL_1", "LABEL_2"]));
-        Assert.That(AdapterFiles.WithHead(In("adapter"), model.ForTask(ModelTask.MaskedLm, [])).Task, Is.EqualTo(ModelTask.TokenClassification));
+        Assert.That(AdapterFiles.WithHead(In("adapter"), model.ForTask(ModelTask.MaskedLm, [])).Task,
+            Is.EqualTo(ModelTask.TokenClassification));
         Assert.That(AdapterFiles.LoadModel(In("adapter"), model).Lora.ModulesToSave, Is.EqualTo(["classifier"]));
         using var classifier = TextClassifier.Load(In("base"), Device.Cpu, adapter: In("adapter"));
         Assert.That(classifier.ClassifyWords(["the moon"])[0], Has.Count.EqualTo(2));
@@ -147,7 +149,8 @@ public sealed class EncoderAdapterTests : FolderTests
     {
         var body = EncoderFolder.Model(BertFlavor.Bert, ModelTask.MaskedLm);
         EncoderFolder.Write(In("base"), body);
-        Save(LoraGradientTests.Adapt(body.ForTask(ModelTask.SequenceClassification, ["x", "y"]), new LoraConfig { TargetModules = ["query"] }));
+        var lora = new LoraConfig { TargetModules = ["query"] };
+        Save(LoraGradientTests.Adapt(body.ForTask(ModelTask.SequenceClassification, ["x", "y"]), lora));
         Assert.That(() => AdapterMerge.Merge(In("base"), In("adapter"), In("merged")),
             Throws.TypeOf<InvalidDataException>().With.Message.Contains("bert.pooler.dense").And.Message.Contains("random"));
         Assert.That(Directory.Exists(In("merged")), Is.False);
@@ -166,9 +169,30 @@ public sealed class EncoderAdapterTests : FolderTests
         Save(LoraGradientTests.Adapt(model, new LoraConfig()), In("base"));
         Assert.That(() => SentenceEncoder.Load(In("adapter"), Device.Cpu),
             Throws.TypeOf<InvalidDataException>().With.Message.Contains("ingot adapter merge"));
+        Assert.That(() => ModelTensors.Open(In("adapter")),
+            Throws.TypeOf<InvalidDataException>().With.Message.Contains("ingot adapter merge"), "what export opens");
         AdapterMerge.Merge(In("base"), In("adapter"), In("merged"));
         using var encoder = SentenceEncoder.Load(In("merged"), Device.Cpu);
         Assert.That(encoder.Encode([Sentence])[0], Has.Length.EqualTo(model.Width));
+    }
+
+    [Test]
+    public void APlanCountsTheAdapterAndTheClassifier()
+    {
+        var model = EncoderFolder.Model(BertFlavor.Bert, ModelTask.MaskedLm);
+        EncoderFolder.Write(In("base"), model);
+        var plan = TrainingPlan.Make(new TrainingOptions
+        {
+            Model = In("base"),
+            Task = ModelTask.SequenceClassification,
+            LoraRank = 4,
+            LoraTargets = ["query"],
+            SequenceLength = 16,
+            Device = "cpu",
+        });
+        // A [4, width] and B [width, 4] in each layer; two labels, as long as the data does not say how many.
+        Assert.That(plan.TrainedParameters, Is.EqualTo((model.Layers * 2 * 4 * model.Width) + (2 * model.Width) + 2));
+        Assert.That(plan.OptimizerBytes, Is.GreaterThanOrEqualTo(8 * plan.TrainedParameters).And.LessThan(plan.ParameterBytes));
     }
 
     [TestCase(0, "decoder", "one weight (tied)")]

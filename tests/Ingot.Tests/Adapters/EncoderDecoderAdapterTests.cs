@@ -136,7 +136,8 @@ public sealed class EncoderDecoderAdapterTests : FolderTests
     [Test]
     public void TargetsThatOnlyAPartHasAreWrittenSoThatTheyMeanThatPart()
     {
-        var model = LoraGradientTests.Adapt(EncoderDecoderGradientTests.Models[2], new LoraConfig { TargetModules = ["EncDecAttention.q"] });
+        var lora = new LoraConfig { TargetModules = ["EncDecAttention.q"] };
+        var model = LoraGradientTests.Adapt(EncoderDecoderGradientTests.Models[2], lora);
         Assert.That(JsonNode.Parse(AdapterFiles.ConfigText(model, null))!["target_modules"]!.AsArray().Single()!.ToString(),
             Is.EqualTo("EncDecAttention.q"));
     }

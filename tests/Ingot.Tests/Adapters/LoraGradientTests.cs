@@ -25,7 +25,8 @@ public sealed class LoraGradientTests
             Rank = 4, Alpha = 3, UseRslora = true,
             TargetModules =
             [
-                "c_attn", "mlp.c_proj", "q_proj", "down_proj", "query", "intermediate.dense", "encoder_attn.k_proj", "fc2", "SelfAttention.q", "wo",
+                "c_attn", "mlp.c_proj", "q_proj", "down_proj", "query", "intermediate.dense",
+                "encoder_attn.k_proj", "fc2", "SelfAttention.q", "wo",
             ],
         },
         new() { Rank = 2, Alpha = 4, UseDora = true },
