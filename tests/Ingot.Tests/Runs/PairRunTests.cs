@@ -132,7 +132,13 @@ public sealed class PairRunTests : PairRuns
         string Text(string model, string? adapter = null)
         {
             using var generator = TextGenerator.Load(model, adapter: adapter);
-            return generator.Generate(["red sea old"], generator.Options with { MaxNewTokens = 12 }).Single().Text;
+            var greedy = generator.Options with
+            {
+                MaxNewTokens = 12,
+                SourceLanguage = options.SourceLanguage,
+                TargetLanguage = options.TargetLanguage,
+            };
+            return generator.Generate(["red sea old"], greedy).Single().Text;
         }
 
         var text = Text(result.ModelDirectory);
