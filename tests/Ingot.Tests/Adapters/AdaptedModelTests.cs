@@ -153,11 +153,22 @@ public sealed class AdaptedModelTests
 
     [TestCase(0, "wte", "tied")]
     [TestCase(0, "ln_g", "did you mean ln_")]
-    [TestCase(1, "q_proj", "both")]
     public void WhatCannotBeSavedIsSaid(int index, string module, string reason)
     {
         var model = new AdaptedModel(ModelGradientTests.Models[index], new LoraConfig { ModulesToSave = [module] });
         Assert.That(model.Validate, Throws.ArgumentException.With.Message.Contains(reason));
+    }
+
+    [Test]
+    public void WhatIsTrainedWholeIsNotAdaptedBesides()
+    {
+        var lora = new LoraConfig { ModulesToSave = ["q_proj"] };
+        var model = new AdaptedModel(ModelGradientTests.Models[1], lora);
+        model.Validate();
+        var adapted = model.LinearLayers().Where(l => l.IsAdapted).Select(l => l.Name).ToList();
+        Assert.That(adapted, Has.None.EndsWith("q_proj").And.Some.EndsWith("k_proj"));
+        Assert.That(new AdaptedModel(ModelGradientTests.Models[1], lora with { TargetModules = ["q_proj"] }).Validate,
+            Throws.ArgumentException.With.Message.Contains("both"));
     }
 
     [Test]
