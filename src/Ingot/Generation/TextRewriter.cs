@@ -35,7 +35,7 @@ public sealed class TextRewriter
     {
         ArgumentNullException.ThrowIfNull(generator);
         ArgumentOutOfRangeException.ThrowIfLessThan(batchSize, 1);
-        if (generator.Model is not EncoderDecoderConfig)
+        if (generator.Model.EncoderDecoder is null)
         {
             throw new ArgumentException($"a {generator.Model.ModelType} goes on with a text; to write another one of it takes an "
                 + $"encoder-decoder: {string.Join(", ", EncoderDecoderConfig.EncoderDecoderFamilies)}");

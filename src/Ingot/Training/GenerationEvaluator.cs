@@ -36,7 +36,7 @@ internal sealed class GenerationEvaluator
     {
         (_model, _parameters, _data, _config) = (model, parameters, data, config);
         _metrics = options.CreateEvalMetrics();
-        var translates = model is EncoderDecoderConfig;
+        var translates = model.EncoderDecoder is not null;
         // A decoder's own context slides; a text of an encoder-decoder has to fit, its first token included.
         var most = translates ? model.MaxPositions - 1 : int.MaxValue;
         if (options.GenerationMaxLength > most)
@@ -124,7 +124,7 @@ internal sealed class GenerationEvaluator
     private string[] Write(TextGenerator generator, Action onWritten, CancellationToken ct)
     {
         var texts = new string[_items.Count];
-        if (_model is EncoderDecoderConfig)
+        if (_model.EncoderDecoder is not null)
             Rewrite(generator, texts, onWritten, ct);
         else
             Answer(generator, texts, onWritten, ct);
