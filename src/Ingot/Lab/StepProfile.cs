@@ -43,7 +43,7 @@ public sealed record StepCall(string Op, string Kernel, string Label, string Ope
 /// <param name="Steps">Whole steps with every call measured.</param>
 /// <param name="Plain">Whole steps without that.</param>
 /// <param name="Between">Seconds between calls and around programs, in every measured step.</param>
-/// <param name="Tokens">Tokens of a step.</param>
+/// <param name="Tokens">Tokens of a step, those of sources not counted.</param>
 public sealed record StepProfileResult(string What, string Device, Ceilings Ceilings, IReadOnlyList<StepCall> Calls, Samples Steps,
     Samples Plain, Samples Between, long Tokens)
 {
@@ -76,7 +76,7 @@ public static class StepProfile
     /// <param name="steps">Steps of each kind.</param>
     /// <param name="progress">Is told what is being done; null for nobody.</param>
     /// <param name="cancellationToken">Ends it before the next step.</param>
-    /// <exception cref="NotSupportedException">The model reads sources, for which there is no random batch.</exception>
+    /// <exception cref="ArgumentException">The model is a folder's that has no head, and no task is named.</exception>
     public static StepProfileResult Run(TrainingOptions options, int steps, Action<string>? progress = null,
         CancellationToken cancellationToken = default)
     {
@@ -85,18 +85,20 @@ public static class StepProfile
         var device = DeviceChoice.Find(options.Device);
         var model = ModelFactory.Adapt(
             ModelFactory.Create(options, options.VocabSize ?? Presets.Find(options.Model)?.VocabularySize ?? 8192, null), options);
-        if (model is EncoderDecoderConfig)
-            throw new NotSupportedException("a step of an encoder-decoder cannot be profiled yet: take a decoder such as gpt2");
+        if (model.Task == ModelTask.FeatureExtraction)
+            throw new ArgumentException($"the {model.ModelType} in {options.Model} has no head, and so there is nothing to learn: set task");
         TrainingPlan.RequireMemory(TrainingPlan.Make(model, options), device);
-        var stepOptions = TrainingPlan.StepOptions(options, model);
+        // A classifier's rows are padded, and those of running text may hold several documents: attention then has segments to read.
+        var stepOptions = TrainingPlan.StepOptions(options, model) with
+        {
+            HasSegments = model.Task.IsClassification() || options.DocumentMask,
+        };
         using var parameters = new ParameterStore(device, ParameterSelection.Layout(model, options), stepOptions.ComputeType,
             training: true);
         parameters.Initialize((ulong)options.Seed);
         progress?.Invoke("measuring what the machine reaches");
         var ceilings = Ceilings.Measure(device, stepOptions.ComputeType);
-        var random = new Random(1);
-        int[] Batch() => [.. Enumerable.Range(0, stepOptions.Batch * stepOptions.Length).Select(_ => random.Next(model.VocabularySize))];
-        var (tokens, targets) = (Batch(), Batch());
+        var batch = RandomBatch.Make(model, stepOptions);
 
         progress?.Invoke("running steps");
         // Nothing is learned from random tokens, and nothing shall be.
@@ -108,7 +110,9 @@ public static class StepProfile
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 var start = Stopwatch.GetTimestamp();
-                step.Run(tokens, targets, i, LearningRate);
+                step.Begin(batch, i);
+                step.Update(LearningRate);
+                step.Finish();
                 plain.Add(Stopwatch.GetElapsedTime(start).TotalSeconds);
             }
         }
@@ -122,7 +126,7 @@ public static class StepProfile
         {
             cancellationToken.ThrowIfCancellationRequested();
             var start = Stopwatch.GetTimestamp();
-            timed.Begin(tokens, targets, i);
+            timed.Begin(batch, i);
             updateAt = Stopwatch.GetElapsedTime(start).TotalSeconds;
             timed.Update(LearningRate);
             timed.Finish();
@@ -139,10 +143,11 @@ public static class StepProfile
             .. runs[^1].Update.Select((call, i) => Make(call, "", "update", updateAt, [.. runs.Select(run => run.Update[i].Seconds)])),
         ];
         var between = measured.Skip(1).Zip(runs, (all, run) => all - run.Pass.Concat(run.Update).Sum(call => call.Seconds));
-        return new StepProfileResult($"{options.Model}, {stepOptions.Batch} x {stepOptions.Length} tokens, "
+        var sources = stepOptions.SourceLength > 0 ? $" from sources of {stepOptions.SourceLength}" : "";
+        return new StepProfileResult($"{options.Model}, {stepOptions.Batch} x {stepOptions.Length} tokens{sources}, "
             + $"{(stepOptions.ComputeType == DType.Bf16 ? "bf16" : "fp32")}",
             device.Properties.Name, ceilings, calls, new Samples(measured.Skip(1)), new Samples(plain.Skip(1)), new Samples(between),
-            tokens.Length);
+            batch.TokenCount);
     }
 
     private static string Describe(Tensor t) => t.ShapeText + (t.DType == DType.Bf16 ? "bf16" : "");

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Ingot.Bindings;
+using Ingot.Data;
 using Ingot.Graphs;
 using Ingot.Graphs.Ops;
 using Ingot.Models;
@@ -19,7 +20,7 @@ public sealed record StepBenchmarkOptions
     /// <summary>Sequences of a step.</summary>
     public int Batch { get; init; } = 1;
 
-    /// <summary>Tokens of each sequence.</summary>
+    /// <summary>Tokens of each sequence; of an encoder-decoder also those of its source.</summary>
     public int Sequence { get; init; } = 1024;
 
     /// <summary>Precision of computations.</summary>
@@ -67,6 +68,7 @@ public static class StepBenchmark
         {
             Batch = batch,
             Length = length,
+            SourceLength = options.Model is EncoderDecoderConfig ? length : 0,
             ComputeType = computeType,
             Beta2 = 0.95,
             WeightDecay = 0.1,
@@ -78,57 +80,59 @@ public static class StepBenchmark
         using var parameters = new ParameterStore(device, options.Model.DeclareParameters(), computeType, training: true);
         parameters.Initialize(1);
         using var step = new TrainingStep(options.Model, parameters, stepOptions);
-        var random = new Random(1);
-        var tokens = new int[batch * length];
-        var targets = new int[batch * length];
-        for (var i = 0; i < tokens.Length; i++)
-            (tokens[i], targets[i]) = (random.Next(options.Model.VocabularySize), random.Next(options.Model.VocabularySize));
-
+        var tokens = RandomBatch.Make(options.Model, stepOptions);
         var shapes = MatmulShapes(options.Model, stepOptions);
         // A GPU's first run chooses, its second records; a third shows that nothing is left to do.
         for (var i = 0; i < (device.Kind == DeviceKind.Cpu ? 1 : 3); i++)
-            step.Run(tokens, targets, i, 1e-4);
+            Run(step, tokens, i);
         // The step's own peak, before the comparison adds its matrices.
         var peak = device.Kind == DeviceKind.Cpu ? Process.GetCurrentProcess().PeakWorkingSet64 : device.GetMemory().PeakAllocated;
         var matmulBefore = MatmulRate(shapes, computeType, device);
 
         var times = new double[options.Steps];
         var host = new double[options.Steps];
-        Measure(step, tokens, targets, times, host);
+        Measure(step, tokens, times, host);
         var matmul = Math.Max(matmulBefore, MatmulRate(shapes, computeType, device));
         Array.Sort(times);
         Array.Sort(host);
         var seconds = times[0];
-        var gflops = options.Model.TrainingFlopsPerToken(length) * tokens.Length / seconds / 1e9;
+        var gflops = options.Model.TrainingFlopsPerToken(length) * tokens.TokenCount / seconds / 1e9;
         // Two programs run in a step; crossing over to them counts for the host.
         var hostSeconds = host[host.Length / 2] + (2 * CrossingSeconds(device));
         IReadOnlyList<CallInfo> calls = options.Timed
             ? [.. step.Program.GetCalls().Concat(step.UpdateProgram.GetCalls()).OrderByDescending(c => c.TotalSeconds)]
             : [];
-        return new StepBenchmarkResult(tokens.Length / seconds, seconds * 1e3, times[times.Length / 2] * 1e3, gflops, matmul, gflops / matmul,
+        return new StepBenchmarkResult(tokens.TokenCount / seconds, seconds * 1e3, times[times.Length / 2] * 1e3, gflops, matmul, gflops / matmul,
             peak / 1048576.0, hostSeconds / times[times.Length / 2], parameters.ParameterCount, calls);
     }
 
     /// <summary>Seconds of each step, and of them those in C#; as in training, a GPU is given the next step before the result is read.</summary>
-    private static void Measure(TrainingStep step, int[] tokens, int[] targets, double[] times, double[] host)
+    private static void Measure(TrainingStep step, Batch batch, double[] times, double[] host)
     {
         var onHost = step.Parameters.Device.Kind == DeviceKind.Cpu;
         if (!onHost)
-            step.Begin(tokens, targets, 0);
+            step.Begin(batch, 0);
         for (var i = 0; i < times.Length; i++)
         {
             var native = step.NativeTime;
             var start = Stopwatch.GetTimestamp();
             if (onHost)
-                step.Begin(tokens, targets, i);
+                step.Begin(batch, i);
             step.Update(1e-4);
             var begun = Stopwatch.GetElapsedTime(start).TotalSeconds - (step.NativeTime - native).TotalSeconds;
             if (!onHost)
-                step.Begin(tokens, targets, i + 1);
+                step.Begin(batch, i + 1);
             step.Finish();
             times[i] = Stopwatch.GetElapsedTime(start).TotalSeconds;
             host[i] = onHost ? times[i] - (step.NativeTime - native).TotalSeconds : begun;
         }
+    }
+
+    private static void Run(TrainingStep step, Batch batch, int number)
+    {
+        step.Begin(batch, number);
+        step.Update(1e-4);
+        step.Finish();
     }
 
     /// <summary>Rate that the matmul library alone reaches on a step's matmul shapes, in billions of operations a second.</summary>

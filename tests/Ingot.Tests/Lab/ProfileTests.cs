@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Ingot.Lab;
+using Ingot.Models;
 using Ingot.Training;
 using NUnit.Framework;
 
@@ -131,6 +132,51 @@ public class ProfileTests
             .And.Not.Contain("NaN").And.Not.Contain("<script"));
         Assert.That(page.Split("<circle").Length - 1, Is.EqualTo(profile.Sums("kernel", call => call.Name).Count(entry => entry.Flops > 0
             && entry.Bytes > 0)));
+    }
+
+    /// <summary>
+    /// Encoders and encoder-decoders are taken apart like decoders: all attentions are there, forward and backward, those over sources with
+    /// keys of the sources' length.
+    /// </summary>
+    [TestCase("t5-tiny", null, "encoder.block.1", "decoder.block.0")]
+    [TestCase("transformer-tiny", null, "model.encoder.layers.1", "model.decoder.layers.0")]
+    [TestCase("bert-tiny", null, "bert.encoder.layer.1")]
+    [TestCase("bert-tiny", ModelTask.SequenceClassification, "bert.encoder.layer.1")]
+    [TestCase("bert-tiny", ModelTask.TokenClassification, "bert.encoder.layer.1")]
+    public void StepsOfEncodersAndEncoderDecodersAreTakenApart(string model, ModelTask? task, params string[] layers)
+    {
+        var isPair = layers.Length > 1;
+        var profile = StepProfile.Run(
+            new TrainingOptions
+            {
+                Model = model,
+                Task = task,
+                Device = "cpu",
+                NumHiddenLayers = 2,
+                NumAttentionHeads = 2,
+                HiddenSize = 16,
+                IntermediateSize = 24,
+                VocabSize = 300,
+                PerDeviceTrainBatchSize = 2,
+                SequenceLength = isPair ? null : 12,
+                MaxTargetLength = isPair ? 12 : null,
+                MaxSourceLength = isPair ? 20 : null,
+            },
+            steps: 1);
+
+        Assert.That(profile.Tokens, Is.EqualTo(24));
+        Assert.That(profile.What, Does.Contain(isPair ? "2 x 12 tokens from sources of 20" : "2 x 12 tokens, "));
+        var attentions = profile.Calls.Where(call => call.Op is "attention" or "attention_backward").ToList();
+        Assert.That(attentions, Has.Count.EqualTo(2 * (isPair ? 6 : 2)));
+        Assert.That(attentions.Count(call => call.Operands.StartsWith("[2, 12, 2, ", StringComparison.Ordinal)
+            && call.Operands.Contains("[2, 20, 2, ", StringComparison.Ordinal)), Is.EqualTo(isPair ? 4 : 0), "over the sources");
+        Assert.That(profile.Sums("layer", call => call.Layer).Select(entry => entry.Name), Is.SupersetOf(layers));
+        Assert.That(profile.Calls.Sum(call => call.Times.Seconds[0]) + profile.Between.Seconds[0],
+            Is.EqualTo(profile.Steps.Seconds[0]).Within(1e-9));
+        ProfilePage.Write(_folder["other.html"], profile);
+        ChromeTrace.Write(_folder["other.json"], profile);
+        Assert.That(File.ReadAllText(_folder["other.html"]), Does.Contain(layers[0]).And.Not.Contain("NaN"));
+        Assert.That(File.ReadAllText(_folder["other.json"]), Does.Contain(layers[0]));
     }
 
     private static ProfileFile Profile(params (string Name, double[] Seconds)[] entries) =>
