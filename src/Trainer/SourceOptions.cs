@@ -44,6 +44,11 @@ internal sealed class SourceOptions
         HelpName = "file",
     };
 
+    private readonly Option<bool> _resume = new("--resume")
+    {
+        Description = "Go on behind the texts that an interrupted run of the same command left in FILE.partial.",
+    };
+
     private readonly Option<bool> _json = new("--json") { Description = "Write a JSON object for each text, with its source, one a line." };
     private readonly Option<bool> _truncation = TextFile.TruncationOption();
     private readonly Option<int> _batchSize = NumberOption.Create("batchSize", "Texts that are written side by side; of beam search, beams.",
@@ -66,7 +71,7 @@ internal sealed class SourceOptions
         };
         (_command, _defaults, _settings) = (command, defaults, GenerationSettings.ForSources(defaults));
         command.Add(_texts);
-        Option[] options = [_model, _adapter, _input, _field, _output, _json, .. languages, _prefix, _truncation];
+        Option[] options = [_model, _adapter, _input, _field, _output, _resume, _json, .. languages, _prefix, _truncation];
         foreach (Option option in options)
         {
             command.Add(option);
@@ -92,6 +97,9 @@ internal sealed class SourceOptions
         _settings.Apply(_defaults, result);
         int rows = Commands.BenchCommand.AtLeastOne(_batchSize, result.GetValue(_batchSize));
         SourceInput input = SourceInput.Of(result.GetValue(_texts) ?? [], result.GetValue(_input), result.GetRequiredValue(_field));
+        string? output = result.GetValue(_output);
+        long done = !result.GetValue(_resume) ? 0 : SourceRun.CountWritten(output
+            ?? throw new TrainingOptionsException(["--resume goes on with a file: name it with --output"]));
         string folder = ModelFolder.Find(result.GetRequiredValue(_model));
         RequireEncoderDecoder(folder);
         using TextGenerator generator = TextGenerator.Load(folder, PrecisionOption.Find(result.GetRequiredValue(_precision)),
@@ -108,8 +116,8 @@ internal sealed class SourceOptions
             IdentifiesLanguage = identifies,
             OnWritten = progress.Add,
         };
-        var run = new SourceRun(rewriter, input, generator.Context, truncates, progress, interruption);
-        return run.Write(result.GetValue(_output), result.GetValue(_json), options.MaxNewTokens);
+        var run = new SourceRun(rewriter, input, generator.Context, truncates, done, progress, interruption);
+        return run.Write(output, result.GetValue(_json), options.MaxNewTokens);
     }
 
     /// <summary>The model's settings where they say anything, or else the command's. Nothing is drawn.</summary>

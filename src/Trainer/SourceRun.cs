@@ -1,11 +1,19 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Ingot.Generation;
+using Ingot.Training;
 
 namespace Ingot.Trainer;
 
 /// <summary>Writes a text for each of an input, in its order, and says what a reader of the result must know.</summary>
-internal sealed class SourceRun(TextRewriter rewriter, SourceInput input, int context, bool truncates, SourceProgress progress,
+/// <param name="rewriter">Writes the texts.</param>
+/// <param name="input">What it reads.</param>
+/// <param name="context">Tokens of a text that the model reads.</param>
+/// <param name="truncates">Whether longer ones lose their end.</param>
+/// <param name="done">Texts of the input that an interrupted run has written already.</param>
+/// <param name="progress">Is told of every text.</param>
+/// <param name="interruption">Ends it.</param>
+internal sealed class SourceRun(TextRewriter rewriter, SourceInput input, int context, bool truncates, long done, SourceProgress progress,
     Interruption interruption)
 {
     private const int MostNames = 5;
@@ -33,7 +41,7 @@ internal sealed class SourceRun(TextRewriter rewriter, SourceInput input, int co
             // Nothing is written of a file that has a text too long, even if it is the last.
             if (input.IsRepeatable)
             {
-                foreach ((string text, _) in Checked(input.Texts))
+                foreach ((string text, _) in Checked(Remaining()))
                 {
                     progress.AllTexts++;
                     progress.AllTokens += string.IsNullOrWhiteSpace(text) ? 0 : rewriter.CountTokens(text);
@@ -52,11 +60,7 @@ internal sealed class SourceRun(TextRewriter rewriter, SourceInput input, int co
         catch (OperationCanceledException) when (interruption.Token.IsCancellationRequested)
         {
             progress.Dispose();
-            if (path is not null)
-            {
-                Console.Error.WriteLine($"interrupted: {_written:#,0} texts are in {Partial(path)}; {path} is as it was");
-            }
-
+            ReportInterruption(path);
             return interruption.ExitCode;
         }
 
@@ -65,12 +69,35 @@ internal sealed class SourceRun(TextRewriter rewriter, SourceInput input, int co
         return ExitCodes.Success;
     }
 
+    /// <summary>The texts that an interrupted run has written for a file; a line that it did not finish is taken away.</summary>
+    /// <exception cref="TrainingOptionsException">There are none.</exception>
+    public static long CountWritten(string path)
+    {
+        if (!File.Exists(Partial(path)))
+        {
+            throw new TrainingOptionsException([$"--resume: there is no {Partial(path)} to go on with: leave it out to begin"]);
+        }
+
+        using FileStream file = File.Open(Partial(path), FileMode.Open, FileAccess.ReadWrite);
+        var buffer = new byte[1 << 16];
+        long lines = 0, end = 0;
+        for (long at = 0; file.Read(buffer) is > 0 and int count; at += count)
+        {
+            ReadOnlySpan<byte> read = buffer.AsSpan(0, count);
+            lines += read.Count((byte)'\n');
+            end = read.LastIndexOf((byte)'\n') is >= 0 and int last ? at + last + 1 : end;
+        }
+
+        file.SetLength(end);
+        return lines;
+    }
+
     private static string Partial(string path) => path + ".partial";
 
     private void WriteFile(string path, bool json)
     {
         // Beside the name until all are there; what an interrupted run has written can be read.
-        using (FileStream file = File.Create(Partial(path)))
+        using (FileStream file = File.Open(Partial(path), done > 0 ? FileMode.Append : FileMode.Create, FileAccess.Write))
         {
             using (var output = new StreamWriter(file, leaveOpen: true))
             {
@@ -87,7 +114,7 @@ internal sealed class SourceRun(TextRewriter rewriter, SourceInput input, int co
     {
         // Texts come in the order of their sources, which are read ahead.
         var names = new Queue<string>();
-        IEnumerable<string> sources = (input.IsRepeatable ? input.Texts : Checked(input.Texts)).Select(source =>
+        IEnumerable<string> sources = (input.IsRepeatable ? Remaining() : Checked(Remaining())).Select(source =>
         {
             names.Enqueue(source.Name);
             return source.Text;
@@ -112,6 +139,25 @@ internal sealed class SourceRun(TextRewriter rewriter, SourceInput input, int co
         }
     }
 
+    /// <summary>The texts behind those that are written already.</summary>
+    private IEnumerable<(string Text, string Name)> Remaining()
+    {
+        long count = 0;
+        foreach ((string Text, string Name) text in input.Texts)
+        {
+            if (++count > done)
+            {
+                yield return text;
+            }
+        }
+
+        if (count < done)
+        {
+            throw new InvalidDataException($"--resume: {done:#,0} texts are written already, and the input has only {count:#,0}: "
+                + "it is not the one that they were written of");
+        }
+    }
+
     private IEnumerable<(string Text, string Name)> Checked(IEnumerable<(string Text, string Name)> texts)
     {
         foreach ((string text, string name) in texts)
@@ -125,6 +171,16 @@ internal sealed class SourceRun(TextRewriter rewriter, SourceInput input, int co
 
             yield return (text, name);
         }
+    }
+
+    private void ReportInterruption(string? path)
+    {
+        long all = done + progress.AllTexts, written = done + _written;
+        // While an input is still being checked, how many texts it has is not known.
+        string texts = _written > 0 && progress.AllTexts > 0 ? $"{written:#,0} of {all:#,0} texts" : $"{written:#,0} texts";
+        Console.Error.WriteLine(path is null ? $"interrupted: {texts} were written"
+            : written == 0 ? $"interrupted before the first text was there; {path} is as it was"
+            : $"interrupted: {texts} are in {Partial(path)}; {path} is as it was. The same command with --resume goes on behind them");
     }
 
     private void Report(string? path, int maxNewTokens)

@@ -66,8 +66,10 @@ public sealed class TextRewriter
         _generator.CountPromptTokens(Prefix + source, IdentifiesLanguage ? In(Languages[0]) : _options);
 
     /// <summary>
-    /// A text for each source, in their order. Sources are read ahead, so many that those of like lengths are written together.
+    /// A text for each source, in their order. Sources are read ahead, so many that those of like lengths are written together. When it is
+    /// cancelled, the texts come that are there and have no gap before them, and then the exception.
     /// </summary>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     /// <exception cref="ArgumentException">A source is too long and not to be truncated, or a setting is out of range.</exception>
     /// <exception cref="InvalidDataException">No source shows its language.</exception>
     /// <exception cref="InvalidOperationException">Another text is under way.</exception>
@@ -75,15 +77,30 @@ public sealed class TextRewriter
     {
         foreach (var part in sources.Chunk(TextsForRow * _batchSize))
         {
-            foreach (var text in RewritePart(part, cancellationToken))
-                yield return text;
+            var texts = new RewrittenText?[part.Length];
+            try
+            {
+                RewritePart(part, texts, cancellationToken);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                // What is there is given out first.
+            }
+
+            foreach (var text in texts)
+            {
+                if (text is null)
+                    cancellationToken.ThrowIfCancellationRequested();
+                yield return text!;
+            }
         }
     }
 
-    private RewrittenText[] RewritePart(string[] sources, CancellationToken cancellationToken)
+    private void RewritePart(string[] sources, RewrittenText?[] texts, CancellationToken cancellationToken)
     {
+        foreach (var i in Enumerable.Range(0, sources.Length).Where(i => string.IsNullOrWhiteSpace(sources[i])))
+            Add(i, new RewrittenText(sources[i], ""));
         var languages = IdentifiesLanguage ? Identify(sources) : new string?[sources.Length];
-        var texts = new RewrittenText[sources.Length];
         var filled = Enumerable.Range(0, sources.Length).Where(i => !string.IsNullOrWhiteSpace(sources[i]));
         foreach (var group in filled.GroupBy(i => languages[i]))
         {
@@ -93,7 +110,7 @@ public sealed class TextRewriter
             foreach (var text in _generator.Generate(prompts, group.Key is { } code ? In(code) : _options, _batchSize, cancellationToken))
             {
                 var (index, tokens) = order[text.Prompt];
-                texts[index] = new RewrittenText(sources[index], text.Text)
+                Add(index, new RewrittenText(sources[index], text.Text)
                 {
                     SourceLanguage = group.Key,
                     SourceTokens = tokens,
@@ -101,14 +118,15 @@ public sealed class TextRewriter
                     NewTokens = text.Tokens.Count,
                     FinishReason = text.FinishReason,
                     Score = text.Score,
-                };
-                OnWritten?.Invoke(texts[index]);
+                });
             }
         }
 
-        foreach (var i in Enumerable.Range(0, sources.Length).Where(i => string.IsNullOrWhiteSpace(sources[i])))
-            OnWritten?.Invoke(texts[i] = new RewrittenText(sources[i], ""));
-        return texts;
+        void Add(int index, RewrittenText text)
+        {
+            texts[index] = text;
+            OnWritten?.Invoke(text);
+        }
     }
 
     private string?[] Identify(string[] sources)

@@ -1,11 +1,15 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using NUnit.Framework;
 
 namespace Ingot.Tests.CommandLine;
 
 /// <summary>The command line as a process of its own, the way users and scripts meet it.</summary>
-internal sealed class IngotProcess : IDisposable
+internal sealed partial class IngotProcess : IDisposable
 {
+    /// <summary>The signals of Ctrl-C and of `kill`.</summary>
+    public const int Interrupt = 2, Terminate = 15;
+
     private readonly Process _process;
     private readonly Task<string> _output;
     private readonly Task<string> _error;
@@ -74,6 +78,9 @@ internal sealed class IngotProcess : IDisposable
     public static Result Run(string arguments, string? folder = null, params (string Name, string Value)[] environment) =>
         Run(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), folder, environment);
 
+    /// <summary>Sends it a signal.</summary>
+    public void Signal(int number) => Assert.That(SendSignal(_process.Id, number), Is.Zero);
+
     /// <summary>Waits for its end; a process that hangs fails the test.</summary>
     public Result Wait()
     {
@@ -95,6 +102,9 @@ internal sealed class IngotProcess : IDisposable
 
         _process.Dispose();
     }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int SendSignal(int process, int number);
 
     public sealed record Result(int ExitCode, string Output, string Error)
     {

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using NUnit.Framework;
@@ -7,11 +6,8 @@ using NUnit.Framework;
 namespace Ingot.Tests.CommandLine;
 
 /// <summary>Small models trained, stopped, resumed and used by the real process.</summary>
-public sealed partial class TrainingRunTests : FolderTests
+public sealed class TrainingRunTests : FolderTests
 {
-    private const int Interrupt = 2;
-    private const int Terminate = 15;
-
     [SetUp]
     public void WriteRecipe()
     {
@@ -80,9 +76,9 @@ public sealed partial class TrainingRunTests : FolderTests
         Assert.That(result.Error, Does.Contain("error: ").And.Contain("--resume here").And.Contain("--overwriteOutputDir"));
     }
 
-    [TestCase(Interrupt, false, 130)]
-    [TestCase(Interrupt, true, 130)]
-    [TestCase(Terminate, false, 143)]
+    [TestCase(IngotProcess.Interrupt, false, 130)]
+    [TestCase(IngotProcess.Interrupt, true, 130)]
+    [TestCase(IngotProcess.Terminate, false, 143)]
     public void ASignalFinishesTheStepAndSavesAndResumeGoesOn(int signal, bool isBackground, int exitCode)
     {
         string[] train = ["train", "tiny.json", "--maxSteps", "1000000000", "--evalSteps", "0", "--saveSteps", "0", "--outputDir", "run"];
@@ -90,7 +86,7 @@ public sealed partial class TrainingRunTests : FolderTests
             isBackground ? IngotProcess.StartInBackground(train, Folder, Cache) : IngotProcess.Start(train, Folder, Cache))
         {
             WaitUntil(process, () => File.Exists(In("run/metrics.jsonl")) && File.ReadAllText(In("run/metrics.jsonl")).Contains('\n'));
-            Assert.That(Kill(process.Id, signal), Is.Zero);
+            process.Signal(signal);
             IngotProcess.Result result = process.Wait();
             Assert.That(result.ExitCode, Is.EqualTo(exitCode), result.Error);
         }
@@ -147,7 +143,4 @@ public sealed partial class TrainingRunTests : FolderTests
 
         Assert.Fail($"The process did not get there. It wrote:\n{process.Wait().Error}");
     }
-
-    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
-    private static partial int Kill(int process, int signal);
 }

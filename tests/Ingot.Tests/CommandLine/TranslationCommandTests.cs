@@ -88,6 +88,48 @@ public sealed class TranslationCommandTests : FolderTests
     }
 
     [Test]
+    public void CtrlCLeavesWholeLinesAndResumeGoesOnBehindThem()
+    {
+        string[] lines = [.. Enumerable.Range(0, 40).Select(i => new string((char)('a' + (i % 26)), 1 + (i * 7 % 19)))];
+        Write("texts.txt", string.Concat(Enumerable.Repeat(string.Join('\n', lines) + "\n", 500)));
+        Write("german.txt", "old");
+        string[] arguments = ["translate", "--model", _model, "--from", "en", "--to", "de", "--output", In("german.txt"), "--numBeams", "1",
+            "--maxNewTokens", "9", "--batchSize", "1"];
+        using (var process = IngotProcess.Start([.. arguments, "--input", In("texts.txt")]))
+        {
+            while (!process.HasExited && (!File.Exists(In("german.txt.partial")) || new FileInfo(In("german.txt.partial")).Length == 0))
+                Thread.Sleep(20);
+            process.Signal(IngotProcess.Interrupt);
+            var ended = process.Wait();
+            Assert.That(ended.ExitCode, Is.EqualTo(130), ended.Error);
+            Assert.That(ended.Error, Does.Match(@"interrupted: [\d,]+ of 20,000 texts are in .*german\.txt\.partial; .*german\.txt is as it was\. "
+                + "The same command with --resume goes on behind them"));
+        }
+
+        var expected = Expected(lines, new GenerationOptions { DoSample = false, MaxNewTokens = 9 });
+        var partial = File.ReadAllText(In("german.txt.partial"));
+        var written = partial.Split('\n')[..^1];
+        Assert.That(partial, Does.EndWith("\n"));
+        Assert.That(written, Has.Length.GreaterThanOrEqualTo(16), "what was read ahead together");
+        Assert.That(written, Is.EqualTo(written.Select((_, i) => expected[i % lines.Length])));
+        Assert.That(File.ReadAllText(In("german.txt")), Is.EqualTo("old"));
+
+        // As if of fewer texts ten had been written, and a part of the next.
+        Write("texts.txt", string.Join('\n', lines));
+        Write("german.txt.partial", string.Concat(expected[..10].Select(text => text + "\n")) + expected[10][..1]);
+        var resumed = IngotProcess.Run([.. arguments, "--input", In("texts.txt"), "--resume"]);
+        Assert.That(resumed.ExitCode, Is.Zero, resumed.Error);
+        Assert.That(resumed.Error, Does.Contain("30 texts in "));
+        Assert.That(File.ReadAllText(In("german.txt")), Is.EqualTo(string.Concat(expected.Select(text => text + "\n"))));
+        Assert.That(File.Exists(In("german.txt.partial")), Is.False);
+
+        Write("german.txt.partial", "a\nb\nc\n");
+        var few = IngotProcess.Run([.. arguments, "one", "two", "--resume"]);
+        Assert.That(few.Error, Does.Contain("--resume: 3 texts are written already, and the input has only 2"));
+        Assert.That(File.ReadAllText(In("german.txt.partial")), Is.EqualTo("a\nb\nc\n"));
+    }
+
+    [Test]
     public void WhatIsWrongIsNamed()
     {
         Write("bad.jsonl", "{\"text\": \"fine\"}\n{\"title\": \"x\"}\n");
@@ -107,6 +149,8 @@ public sealed class TranslationCommandTests : FolderTests
             "--input", In("bad.jsonl"));
         Refuses(2, "give texts or --input, not both", "translate", "--model", _model, "--input", In("bad.jsonl"), "a");
         Refuses(2, "there is no such file", "translate", "--model", _model, "--input", In("absent.txt"));
+        Refuses(2, "--resume goes on with a file: name it with --output", "translate", "--model", _model, "--resume", "a");
+        Refuses(2, "there is no none.txt.partial to go on with", "translate", "--model", _model, "--resume", "--output", "none.txt", "a");
         Refuses(2, "--numBeams is 0; it must be", "translate", "--model", _model, "--numBeams", "0", "a");
         Refuses(2, "--language is not given", "summarize", "--model", _model, "a");
     }
