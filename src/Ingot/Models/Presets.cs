@@ -189,21 +189,14 @@ public static class Presets
         Inner = inner,
     };
 
-    private static MarianConfig Transformer(int layers, int width, int heads, int inner) => new()
-    {
-        EncoderLayers = layers,
-        DecoderLayers = layers,
-        ModelWidth = width,
-        EncoderHeads = heads,
-        DecoderHeads = heads,
-        EncoderInner = inner,
-        DecoderInner = inner,
-        ActivationFunction = "relu",
-        ScaleEmbedding = true,
-        Positions = 512,
-    };
+    private static MarianConfig Transformer(int layers, int width, int heads, int inner) =>
+        Sized(new MarianConfig { ActivationFunction = "relu", ScaleEmbedding = true, Positions = 512 }, layers, width, heads, inner);
 
-    private static M2M100Config M2M100(int layers, int width, int heads, int inner) => new()
+    private static M2M100Config M2M100(int layers, int width, int heads, int inner) =>
+        Sized(new M2M100Config(), layers, width, heads, inner);
+
+    private static T Sized<T>(T config, int layers, int width, int heads, int inner)
+        where T : TransformerConfig => config with
     {
         EncoderLayers = layers,
         DecoderLayers = layers,

@@ -20,71 +20,31 @@ internal static class BaseModel
     /// <exception cref="ArgumentException">An option contradicts the folder; the message names both values.</exception>
     public static ModelConfig Continue(ModelConfig model, TrainingOptions options, string folder)
     {
-        var sizes = model switch
+        var (heads, groups, headSize, inner, isTied, hasBias, activation) = model switch
         {
-            Gpt2Config c => new (string Key, object? Wanted, object Found)[]
-            {
-                ("numHiddenLayers", options.NumHiddenLayers, c.LayerCount),
-                ("hiddenSize", options.HiddenSize, c.Embedding),
-                ("numAttentionHeads", options.NumAttentionHeads, c.Heads),
-                ("numKeyValueHeads", options.NumKeyValueHeads, c.Heads),
-                ("headDim", options.HeadDim, c.Embedding / c.Heads),
-                ("intermediateSize", options.IntermediateSize, c.Inner ?? (4 * c.Embedding)),
-                ("tieWordEmbeddings", options.TieWordEmbeddings, c.TieWordEmbeddings),
-                ("attentionBias", options.AttentionBias, true),
-                ("hiddenAct", options.HiddenAct, c.ActivationFunction),
-            },
-            LlamaConfig c =>
-            [
-                ("numHiddenLayers", options.NumHiddenLayers, c.LayerCount),
-                ("hiddenSize", options.HiddenSize, c.HiddenSize),
-                ("numAttentionHeads", options.NumAttentionHeads, c.Heads),
-                ("numKeyValueHeads", options.NumKeyValueHeads, c.KvHeads),
-                ("headDim", options.HeadDim, c.HeadSize),
-                ("intermediateSize", options.IntermediateSize, c.IntermediateSize),
-                ("tieWordEmbeddings", options.TieWordEmbeddings, c.TieWordEmbeddings),
-                ("attentionBias", options.AttentionBias, c.AttentionBias),
-                ("hiddenAct", options.HiddenAct, "silu"),
-            ],
-            BertConfig c =>
-            [
-                ("numHiddenLayers", options.NumHiddenLayers, c.LayerCount),
-                ("hiddenSize", options.HiddenSize, c.HiddenSize),
-                ("numAttentionHeads", options.NumAttentionHeads, c.Heads),
-                ("numKeyValueHeads", options.NumKeyValueHeads, c.Heads),
-                ("headDim", options.HeadDim, c.HiddenSize / c.Heads),
-                ("intermediateSize", options.IntermediateSize, c.IntermediateSize),
-                ("tieWordEmbeddings", options.TieWordEmbeddings, c.TieWordEmbeddings),
-                ("attentionBias", options.AttentionBias, true),
-                ("hiddenAct", options.HiddenAct, c.HiddenAct),
-            ],
-            TransformerConfig c =>
-            [
-                ("numHiddenLayers", options.NumHiddenLayers, c.DecoderLayers),
-                ("hiddenSize", options.HiddenSize, c.ModelWidth),
-                ("numAttentionHeads", options.NumAttentionHeads, c.DecoderHeads),
-                ("numKeyValueHeads", options.NumKeyValueHeads, c.DecoderHeads),
-                ("headDim", options.HeadDim, c.ModelWidth / c.DecoderHeads),
-                ("intermediateSize", options.IntermediateSize, c.DecoderInner),
-                ("tieWordEmbeddings", options.TieWordEmbeddings, true),
-                ("attentionBias", options.AttentionBias, true),
-                ("hiddenAct", options.HiddenAct, c.ActivationFunction),
-            ],
-            T5Config c =>
-            [
-                ("numHiddenLayers", options.NumHiddenLayers, c.DecoderLayers),
-                ("hiddenSize", options.HiddenSize, c.ModelWidth),
-                ("numAttentionHeads", options.NumAttentionHeads, c.Heads),
-                ("numKeyValueHeads", options.NumKeyValueHeads, c.Heads),
-                ("headDim", options.HeadDim, c.HeadSize),
-                ("intermediateSize", options.IntermediateSize, c.Inner),
-                ("tieWordEmbeddings", options.TieWordEmbeddings, c.TieWordEmbeddings),
-                ("attentionBias", options.AttentionBias, false),
-            ],
+            Gpt2Config c => (c.Heads, c.Heads, c.Embedding / c.Heads, c.Inner ?? (4 * c.Embedding), c.TieWordEmbeddings, true,
+                c.ActivationFunction),
+            LlamaConfig c => (c.Heads, c.KvHeads, c.HeadSize, c.IntermediateSize, c.TieWordEmbeddings, c.AttentionBias, "silu"),
+            BertConfig c => (c.Heads, c.Heads, c.HiddenSize / c.Heads, c.IntermediateSize, c.TieWordEmbeddings, true, c.HiddenAct),
+            TransformerConfig c => (c.DecoderHeads, c.DecoderHeads, c.ModelWidth / c.DecoderHeads, c.DecoderInner, true, true,
+                c.ActivationFunction),
+            T5Config c => (c.Heads, c.Heads, c.HeadSize, c.Inner, c.TieWordEmbeddings, false, c.FeedForwardProjection),
             _ => throw new ArgumentException($"{folder}: models of type {model.ModelType} are not trained"),
         };
-        foreach (var (key, wanted, found) in sizes.Append(("maxPositionEmbeddings", options.MaxPositionEmbeddings, model.MaxPositions))
-                     .Append(("vocabSize", options.VocabSize, model.VocabularySize)))
+        foreach (var (key, wanted, found) in new (string, object?, object)[]
+                 {
+                     ("numHiddenLayers", options.NumHiddenLayers, model.Layers),
+                     ("hiddenSize", options.HiddenSize, model.Width),
+                     ("numAttentionHeads", options.NumAttentionHeads, heads),
+                     ("numKeyValueHeads", options.NumKeyValueHeads, groups),
+                     ("headDim", options.HeadDim, headSize),
+                     ("intermediateSize", options.IntermediateSize, inner),
+                     ("tieWordEmbeddings", options.TieWordEmbeddings, isTied),
+                     ("attentionBias", options.AttentionBias, hasBias),
+                     ("hiddenAct", options.HiddenAct, activation),
+                     ("maxPositionEmbeddings", options.MaxPositionEmbeddings, model.MaxPositions),
+                     ("vocabSize", options.VocabSize, model.VocabularySize),
+                 })
         {
             if (wanted is not null && !wanted.Equals(found))
                 throw new ArgumentException($"{key} is {wanted}, but the model in {folder} has {found}: leave {key} out");

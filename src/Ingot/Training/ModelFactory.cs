@@ -112,20 +112,21 @@ public static class ModelFactory
             .Select(name => name[..name.IndexOf('.', StringComparison.Ordinal)]).Distinct();
     }
 
+    /// <summary>Throws if options have what a family does not: groups of heads, and what else is given.</summary>
+    private static void Refuse(string model, TrainingOptions o, int heads, params (bool IsSet, string Key)[] others)
+    {
+        var groups = (o.NumKeyValueHeads is { } kv && kv != (o.NumAttentionHeads ?? heads), "numKeyValueHeads");
+        foreach (var (isSet, key) in others.Prepend(groups))
+        {
+            if (isSet)
+                throw new ArgumentException($"a {model} has no setting {key}: leave it out");
+        }
+    }
+
     private static Gpt2Config Apply(Gpt2Config c, TrainingOptions o, int vocabularySize, int? endOfText)
     {
-        foreach (var (set, key) in new[]
-                 {
-                     (o.NumKeyValueHeads is { } kv && kv != (o.NumAttentionHeads ?? c.Heads), "numKeyValueHeads"),
-                     (o.HeadDim is not null, "headDim"),
-                     (o.TieWordEmbeddings == false, "tieWordEmbeddings = false"),
-                     (o.AttentionBias == false, "attentionBias = false"),
-                 })
-        {
-            if (set)
-                throw new ArgumentException($"GPT-2 has no setting {key}; take model llama for it, or leave it out");
-        }
-
+        Refuse("gpt2", o, c.Heads, (o.HeadDim is not null, "headDim"), (o.TieWordEmbeddings == false, "tieWordEmbeddings = false"),
+            (o.AttentionBias == false, "attentionBias = false"));
         return c with
         {
             VocabSize = vocabularySize,
@@ -147,17 +148,7 @@ public static class ModelFactory
     private static BertConfig Apply(BertConfig c, TrainingOptions o, int vocabularySize, int? endOfText, int? padding,
         IReadOnlyList<string> labels)
     {
-        foreach (var (set, key) in new[]
-                 {
-                     (o.NumKeyValueHeads is { } kv && kv != (o.NumAttentionHeads ?? c.Heads), "numKeyValueHeads"),
-                     (o.HeadDim is not null, "headDim"),
-                     (o.AttentionBias == false, "attentionBias = false"),
-                 })
-        {
-            if (set)
-                throw new ArgumentException($"a {c.ModelType} has no setting {key}: leave it out");
-        }
-
+        Refuse(c.ModelType, o, c.Heads, (o.HeadDim is not null, "headDim"), (o.AttentionBias == false, "attentionBias = false"));
         c = c with
         {
             VocabSize = vocabularySize,
@@ -185,18 +176,8 @@ public static class ModelFactory
 
     private static TransformerConfig Apply(TransformerConfig c, TrainingOptions o, int vocabularySize, int? endOfText, int? padding)
     {
-        foreach (var (set, key) in new[]
-                 {
-                     (o.NumKeyValueHeads is { } kv && kv != (o.NumAttentionHeads ?? c.DecoderHeads), "numKeyValueHeads"),
-                     (o.HeadDim is not null, "headDim"),
-                     (o.TieWordEmbeddings == false, "tieWordEmbeddings = false"),
-                     (o.AttentionBias == false, "attentionBias = false"),
-                 })
-        {
-            if (set)
-                throw new ArgumentException($"a {c.ModelType} has no setting {key}: leave it out");
-        }
-
+        Refuse(c.ModelType, o, c.DecoderHeads, (o.HeadDim is not null, "headDim"),
+            (o.TieWordEmbeddings == false, "tieWordEmbeddings = false"), (o.AttentionBias == false, "attentionBias = false"));
         var width = o.HiddenSize ?? c.ModelWidth;
         return c with
         {
@@ -222,17 +203,8 @@ public static class ModelFactory
 
     private static T5Config Apply(T5Config c, TrainingOptions o, int vocabularySize, int? endOfText, int? padding)
     {
-        foreach (var (set, key) in new[]
-                 {
-                     (o.NumKeyValueHeads is { } kv && kv != (o.NumAttentionHeads ?? c.Heads), "numKeyValueHeads"),
-                     (o.AttentionBias == true, "attentionBias"),
-                     (o.HiddenAct is not null, "hiddenAct (it is relu, and gated gelu_new in presets t5-v1.1)"),
-                 })
-        {
-            if (set)
-                throw new ArgumentException($"a {c.ModelType} has no setting {key}: leave it out");
-        }
-
+        Refuse(c.ModelType, o, c.Heads, (o.AttentionBias == true, "attentionBias"),
+            (o.HiddenAct is not null, "hiddenAct (it is relu, and gated gelu_new in presets t5-v1.1)"));
         return c with
         {
             VocabSize = vocabularySize,

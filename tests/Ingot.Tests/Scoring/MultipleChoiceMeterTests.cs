@@ -1,29 +1,12 @@
 using System.Text;
-using Ingot.Bindings;
 using Ingot.Scoring;
 using NUnit.Framework;
 
 namespace Ingot.Tests.Scoring;
 
 /// <summary>Multiple choice against a model in double precision, with lm-eval-harness's rules written out.</summary>
-public sealed class MultipleChoiceMeterTests : FolderTests
+public sealed class MultipleChoiceMeterTests : ByteModelTests
 {
-    // fp32 logits of a small model are right to about 1e-5 for a token.
-    private const double Tolerance = 2e-5;
-
-    private ByteModel _bytes = null!;
-    private LikelihoodModel _model = null!;
-
-    [SetUp]
-    public void Load()
-    {
-        _bytes = new ByteModel(In("model"), positions: 24);
-        _model = LikelihoodModel.Load(_bytes.Folder, Device.Cpu, batchSize: 3);
-    }
-
-    [TearDown]
-    public void Free() => _model.Dispose();
-
     [Test]
     public void ChoicesAreScoredBehindTheirContext()
     {
@@ -37,7 +20,7 @@ public sealed class MultipleChoiceMeterTests : FolderTests
         ];
         var path = Write("q.jsonl", string.Concat(items.Select(item => System.Text.Json.JsonSerializer.Serialize(
             new { question = item.Question, choices = item.Choices, answer = item.Answer }) + "\n")));
-        var result = MultipleChoiceMeter.Run(_model, [path]);
+        var result = MultipleChoiceMeter.Run(Model, [path]);
 
         var hits = new int[3];
         foreach (var (item, (question, choices, answer)) in result.Items.Zip(items))
@@ -73,7 +56,7 @@ public sealed class MultipleChoiceMeterTests : FolderTests
     [TestCase("""{"question": "q", "choices": {"text": ["a", "b", "c"], "label": ["2", "3", "1"]}, "answerKey": "1"}""", 2)]
     [TestCase("""{"question": "q", "choices": ["a", "b", "c"], "answer": "c"}""", 2)]
     public void TheAnswerIsALabelATextANumberOrALetter(string question, int answer) => Assert.That(
-        MultipleChoiceMeter.Run(_model, [Write("q.jsonl", question)]).Items.Single().Answer, Is.EqualTo(answer));
+        MultipleChoiceMeter.Run(Model, [Write("q.jsonl", question)]).Items.Single().Answer, Is.EqualTo(answer));
 
     [Test]
     public void ATemplateMakesThePrompt()
@@ -86,10 +69,10 @@ public sealed class MultipleChoiceMeterTests : FolderTests
             AnswerField = "a",
             TargetDelimiter = "",
         };
-        var items = MultipleChoiceMeter.Run(_model, [path], options).Items;
+        var items = MultipleChoiceMeter.Run(Model, [path], options).Items;
         string[] choices = ["a", "b"];
         Assert.That(items[1].LogLikelihoods, Is.EqualTo(choices.Select(choice => Continuation("Q: two\nA:", choice))).Within(Tolerance));
-        Assert.That(() => MultipleChoiceMeter.Run(_model, [path], options with { PromptTemplate = "Q: {{ question }}" }),
+        Assert.That(() => MultipleChoiceMeter.Run(Model, [path], options with { PromptTemplate = "Q: {{ question }}" }),
             Throws.TypeOf<InvalidDataException>().With.Message.Contains("writes the same for all 2 records"));
     }
 
@@ -107,7 +90,7 @@ public sealed class MultipleChoiceMeterTests : FolderTests
     public void WhatIsWrongIsNamed(string question, string message)
     {
         var path = Write("q.jsonl", question);
-        Assert.That(() => MultipleChoiceMeter.Run(_model, [path]),
+        Assert.That(() => MultipleChoiceMeter.Run(Model, [path]),
             Throws.TypeOf<InvalidDataException>().With.Message.StartsWith($"{path}:1: ").And.Message.Contains(message));
     }
 
@@ -115,9 +98,9 @@ public sealed class MultipleChoiceMeterTests : FolderTests
     private double Continuation(string? context, string continuation)
     {
         var kept = context?.TrimEnd();
-        int[] tokens = [.. context is null ? [_bytes.End] : _bytes.Tokenizer.Encode(kept!),
-            .. _bytes.Tokenizer.Encode(context?[kept!.Length..] + continuation)];
+        int[] tokens = [.. context is null ? [Bytes.End] : Bytes.Tokenizer.Encode(kept!),
+            .. Bytes.Tokenizer.Encode(context?[kept!.Length..] + continuation)];
         var count = Encoding.UTF8.GetByteCount(context?[kept!.Length..] + continuation);
-        return _bytes.LogProbabilities([.. tokens.TakeLast(25)]).TakeLast(count).Sum();
+        return Bytes.LogProbabilities([.. tokens.TakeLast(25)]).TakeLast(count).Sum();
     }
 }

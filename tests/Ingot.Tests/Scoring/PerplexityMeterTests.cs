@@ -1,5 +1,4 @@
 using System.Text;
-using Ingot.Bindings;
 using Ingot.Chat;
 using Ingot.Scoring;
 using NUnit.Framework;
@@ -7,25 +6,9 @@ using NUnit.Framework;
 namespace Ingot.Tests.Scoring;
 
 /// <summary>Perplexity against sums over a model in double precision.</summary>
-public sealed class PerplexityMeterTests : FolderTests
+public sealed class PerplexityMeterTests : ByteModelTests
 {
-    // fp32 logits of a small model are right to about 1e-5; so is a mean of their losses.
-    private const double Tolerance = 2e-5;
-
     private const string Text = "Es war einmal ein König, der hatte zwölf Töchter, eine immer schöner als die andere. They slept in one hall.";
-
-    private ByteModel _bytes = null!;
-    private LikelihoodModel _model = null!;
-
-    [SetUp]
-    public void Load()
-    {
-        _bytes = new ByteModel(In("model"), positions: 24);
-        _model = LikelihoodModel.Load(_bytes.Folder, Device.Cpu, batchSize: 3);
-    }
-
-    [TearDown]
-    public void Free() => _model.Dispose();
 
     [TestCase(24, 12, true)]
     [TestCase(24, 24, true)]
@@ -34,9 +17,9 @@ public sealed class PerplexityMeterTests : FolderTests
     [TestCase(1, 1, true)]
     public void WindowsSlideAsInTheGuide(int length, int stride, bool prefix)
     {
-        List<int> tokens = [.. prefix ? [_bytes.End] : Array.Empty<int>(), .. _bytes.Tokenizer.Encode(Text)];
+        List<int> tokens = [.. prefix ? [Bytes.End] : Array.Empty<int>(), .. Bytes.Tokenizer.Encode(Text)];
         var (sum, count) = Strided(tokens, length + 1, stride);
-        var result = PerplexityMeter.Run(_model, [Write("text.txt", Text)],
+        var result = PerplexityMeter.Run(Model, [Write("text.txt", Text)],
             new PerplexityOptions { MaxLength = length, Stride = stride, AddPrefix = prefix });
 
         Assert.That(result.Tokens, Is.EqualTo(count));
@@ -54,16 +37,16 @@ public sealed class PerplexityMeterTests : FolderTests
         string[] texts = ["One day.", "x", "Two days, and three nights besides."];
         var path = Write("texts.jsonl", string.Concat(texts.Select(text => $"{{\"text\": \"{text}\"}}\n")));
 
-        var alone = PerplexityMeter.Run(_model, [path], new PerplexityOptions { SeparateDocuments = true });
-        var sums = texts.Select(text => Strided([_bytes.End, .. _bytes.Tokenizer.Encode(text)], 25, 12).Sum).ToArray();
+        var alone = PerplexityMeter.Run(Model, [path], new PerplexityOptions { SeparateDocuments = true });
+        var sums = texts.Select(text => Strided([Bytes.End, .. Bytes.Tokenizer.Encode(text)], 25, 12).Sum).ToArray();
         Assert.That(alone.Documents.Select(document => document.Place), Is.EqualTo(new[] { $"{path}:1", $"{path}:2", $"{path}:3" }));
         Assert.That(alone.Documents.Select(document => document.LogLikelihood), Is.EqualTo(sums).Within(36 * Tolerance));
         Assert.That(alone.MeanPerplexity, Is.EqualTo(sums.Zip(texts, (sum, text) => Math.Exp(-sum / text.Length)).Average()).Within(1e-4).Percent);
 
         // Ends of text are read, but they are no text.
-        List<int> tokens = [_bytes.End, .. texts.SelectMany(text => _bytes.Tokenizer.Encode(text).Append(_bytes.End))];
-        var together = PerplexityMeter.Run(_model, [path]);
-        var (sum, count) = Strided(tokens, 25, 12, id => id != _bytes.End);
+        List<int> tokens = [Bytes.End, .. texts.SelectMany(text => Bytes.Tokenizer.Encode(text).Append(Bytes.End))];
+        var together = PerplexityMeter.Run(Model, [path]);
+        var (sum, count) = Strided(tokens, 25, 12, id => id != Bytes.End);
         Assert.That((together.Documents.Count, together.Tokens, together.Bytes), Is.EqualTo((1, count, count)));
         Assert.That(together.LogLikelihood / count, Is.EqualTo(sum / count).Within(Tolerance));
     }
@@ -77,11 +60,11 @@ public sealed class PerplexityMeterTests : FolderTests
 
             """);
         var template = ChatTemplate.Parse("{% for m in messages %}{{ m.role[0] }}:{{ m.content }};{% endfor %}{% if add_generation_prompt %}a:{% endif %}");
-        var result = PerplexityMeter.Run(_model, [path], new PerplexityOptions { ChatTemplate = template });
+        var result = PerplexityMeter.Run(Model, [path], new PerplexityOptions { ChatTemplate = template });
 
         // What a template writes behind an answer is a part of it.
         (string Before, string Answer)[] chats = [("u:hi;a:", "yes;"), ("u:hm;a:", "no, no;")];
-        var sums = chats.Select(chat => _bytes.LogProbabilities(_bytes.Tokenizer.Encode(chat.Before + chat.Answer)).TakeLast(chat.Answer.Length).Sum());
+        var sums = chats.Select(chat => Bytes.LogProbabilities(Bytes.Tokenizer.Encode(chat.Before + chat.Answer)).TakeLast(chat.Answer.Length).Sum());
         Assert.That(result.Documents.Select(document => document.Tokens), Is.EqualTo(new[] { 4, 7 }));
         Assert.That(result.Documents.Select(document => document.LogLikelihood), Is.EqualTo(sums).Within(7 * Tolerance));
         Assert.That(result.Signature.ToString(), Is.EqualTo("of:answers|ctx:24|stride:12|prefix:none|precision:fp32|version:ingot"));
@@ -101,7 +84,7 @@ public sealed class PerplexityMeterTests : FolderTests
 
         void Refuses<T>(string message, string[] data, PerplexityOptions options)
             where T : Exception =>
-            Assert.That(() => PerplexityMeter.Run(_model, data, options), Throws.TypeOf<T>().With.Message.Contains(message));
+            Assert.That(() => PerplexityMeter.Run(Model, data, options), Throws.TypeOf<T>().With.Message.Contains(message));
     }
 
     /// <summary>The loop of Hugging Face's guide, whose windows hold their last target.</summary>
@@ -114,7 +97,7 @@ public sealed class PerplexityMeterTests : FolderTests
             var window = tokens[begin..end];
             if (window.Count > 1)
             {
-                foreach (var (i, logProbability) in _bytes.LogProbabilities(window).Index())
+                foreach (var (i, logProbability) in Bytes.LogProbabilities(window).Index())
                 {
                     if (begin + 1 + i < previousEnd || !(counts ?? (_ => true))(window[i + 1]))
                         continue;

@@ -1,5 +1,7 @@
+using Ingot.Models;
 using Ingot.Models.Llama;
 using Ingot.Models.T5;
+using Ingot.Tests.Graphs;
 using Ingot.Training;
 using NUnit.Framework;
 
@@ -36,6 +38,36 @@ public class ModelFactoryTests
         Assert.That((model.Heads, model.HeadSize, model.EncoderLayers, model.DecoderLayers), Is.EqualTo((6, 64, 2, 2)));
         Assert.That(() => ModelFactory.Create(options with { AttentionBias = true }, 1000, 7), Throws.ArgumentException.With.Message
             .Contains("a t5 has no setting attentionBias"));
+    }
+
+    [Test]
+    public void WhatAFamilyDoesNotHaveIsNamed([Values("gpt2-124m", "bert-tiny", "transformer-tiny", "t5-tiny")] string model)
+    {
+        var options = new TrainingOptions { Model = model, NumAttentionHeads = 4, NumKeyValueHeads = 2 };
+        Assert.That(() => ModelFactory.Create(options, 1000, 7), Throws.ArgumentException.With.Message.Contains("has no setting numKeyValueHeads"));
+        Assert.That(() => ModelFactory.Create(options with { NumKeyValueHeads = 4 }, 1000, 7), Throws.Nothing, "as many groups as heads");
+    }
+
+    private static IEnumerable<ModelConfig> Models =>
+        [.. ModelGradientTests.Models, .. ModelGradientTests.Encoders, .. EncoderDecoderGradientTests.Models];
+
+    [TestCaseSource(nameof(Models))]
+    public void OptionsMayOnlyAgreeWithAFolder(ModelConfig model)
+    {
+        var options = new TrainingOptions
+        {
+            NumHiddenLayers = model.Layers,
+            HiddenSize = model.Width,
+            MaxPositionEmbeddings = model.MaxPositions,
+            VocabSize = model.VocabularySize,
+        };
+        Assert.That(BaseModel.Continue(model, options, "folder"), Is.TypeOf(model.GetType()));
+        void Refuses(string key, TrainingOptions other) => Assert.That(() => BaseModel.Continue(model, other, "folder"),
+            Throws.ArgumentException.With.Message.Match($"{key} is .*, but the model in folder has .*: leave {key} out"));
+        Refuses("hiddenSize", options with { HiddenSize = 1 });
+        Refuses("headDim", options with { HeadDim = 1 });
+        Refuses("hiddenAct", options with { HiddenAct = "none of them" });
+        Refuses("vocabSize", options with { VocabSize = 1 });
     }
 
     private static LlamaConfig Create(TrainingOptions options) => (LlamaConfig)ModelFactory.Create(options, 1000, null);
