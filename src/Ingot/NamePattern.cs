@@ -3,9 +3,9 @@ using System.Text.RegularExpressions;
 namespace Ingot;
 
 /// <summary>
-/// A pattern of names of parameters or layers. It is a part of a name between dots, or several in a row, in which * stands for any characters and
-/// ? for one: "wte", "h.0", "ln_*", "h.?.attn". Between slashes it is a regular expression that is looked for anywhere in the name:
-/// "/h\.[0-5]\./". Case does not count.
+/// A pattern of names of parameters or layers. It is a part of a name between dots, or several in a row, in which * stands for any
+/// characters and ? for one: "wte", "h.0", "ln_*", "h.?.attn". Between slashes it is a regular expression that is looked for anywhere in
+/// the name: "/h\.[0-5]\./". Case does not count.
 /// </summary>
 public sealed class NamePattern
 {

@@ -16,7 +16,8 @@ public static class NearestName
 
     private static string Plain(string name) => name.Replace("-", "").Replace("_", "").ToLowerInvariant();
 
-    // Optimal string alignment: insertions, deletions, replacements and swaps of neighbours count 1 each. Three rows of the table at a time.
+    // Optimal string alignment: insertions, deletions, replacements and swaps of neighbours count 1 each. Three rows of the table at a
+    // time.
     private static int EditDistance(string a, string b)
     {
         int[] beforeLast = new int[b.Length + 1], last = [.. Enumerable.Range(0, b.Length + 1)], row = new int[b.Length + 1];

@@ -18,7 +18,8 @@ internal abstract class ConsoleView : ITrainingObserver, IDisposable
     {
         get
         {
-            return !(Console.IsOutputRedirected || Asked("NO_COLOR") || Asked("CI") || Environment.GetEnvironmentVariable("TERM") is "dumb");
+            return !(Console.IsOutputRedirected || Asked("NO_COLOR") || Asked("CI")
+                || Environment.GetEnvironmentVariable("TERM") is "dumb");
 
             static bool Asked(string variable) => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable));
         }

@@ -142,10 +142,12 @@ internal sealed class GenerationSettings
             HelpName = "true|false",
         };
         Add(_doSample, (o, v) => o with { DoSample = v!.Value });
-        AddDraw(Number<double>("temperature", "Divides the logits: lower is safer; 0 always takes the likeliest token.", Defaults.Temperature),
+        AddDraw(Number<double>("temperature", "Divides the logits: lower is safer; 0 always takes the likeliest token.",
+            Defaults.Temperature),
             (o, v) => o with { Temperature = v });
         AddDraw(Number<int>("topK", "Draw among this many likeliest tokens; 0 for all.", Defaults.TopK), (o, v) => o with { TopK = v });
-        AddDraw(Number<double>("topP", "Draw among the likeliest tokens that together have this probability.", 1), (o, v) => o with { TopP = v });
+        AddDraw(Number<double>("topP", "Draw among the likeliest tokens that together have this probability.", 1),
+            (o, v) => o with { TopP = v });
         AddDraw(Number<double>("minP", "Leave out tokens less likely than this share of the likeliest.", 0), (o, v) => o with { MinP = v });
         AddDraw(Number<double>("typicalP", "Draw among the tokens of the most typical likelihood that together have this probability.", 1),
             (o, v) => o with { TypicalP = v });
@@ -156,7 +158,8 @@ internal sealed class GenerationSettings
     private void AddBeams(string description, int standard)
     {
         Add(Number<int>("numBeams", description, standard), (o, v) => o with { NumBeams = v });
-        Add(Number<double>("lengthPenalty", "Beam search compares log-probability / length^this.", 1), (o, v) => o with { LengthPenalty = v });
+        Add(Number<double>("lengthPenalty", "Beam search compares log-probability / length^this.", 1),
+            (o, v) => o with { LengthPenalty = v });
         var early = new Option<string>("--earlyStopping")
         {
             Description = "When beam search ends that has enough texts: false, when none that runs on could be better if it ended now; "

@@ -26,7 +26,8 @@ internal static class HelpPage
 
     /// <summary>A command as it is typed, with the commands above it.</summary>
     public static string NameOf(CommandResult? command) =>
-        command is null ? "" : $"{NameOf(command.Parent as CommandResult)} {(command.Parent is null ? "ingot" : command.Command.Name)}".Trim();
+        command is null ? ""
+            : $"{NameOf(command.Parent as CommandResult)} {(command.Parent is null ? "ingot" : command.Command.Name)}".Trim();
 
     private sealed class Action(HelpAction standard) : SynchronousCommandLineAction
     {

@@ -50,19 +50,22 @@ internal sealed class PreparationView : IProgress<PreparationProgress>, IDisposa
         foreach (var rule in report.Rules.Where(rule => rule.Tally is not { DocumentsRemoved: 0, LinesRemoved: 0, DocumentsChanged: 0 }))
         {
             var tally = rule.Tally;
-            Console.WriteLine($"{rule.Name,-28} {rule.Setting,-8} {Removed(tally.DocumentsRemoved),12} {Removed(tally.LinesRemoved),12} {Changed(tally.DocumentsChanged),12}");
+            Console.WriteLine($"{rule.Name,-28} {rule.Setting,-8} {Removed(tally.DocumentsRemoved),12} {Removed(tally.LinesRemoved),12} "
+                + $"{Changed(tally.DocumentsChanged),12}");
         }
 
         Console.WriteLine();
         foreach (var (name, split) in report.Splits)
         {
             var tokens = split.Tokens is { } count ? $", {count:#,0} tokens" : "";
-            Console.WriteLine($"{name}: {split.Documents:#,0} documents, {split.Bytes / 1e6:#,0.0} MB of text, {split.Words:#,0} words{tokens}, in "
+            Console.WriteLine($"{name}: {split.Documents:#,0} documents, {split.Bytes / 1e6:#,0.0} MB of text, {split.Words:#,0} "
+                + $"words{tokens}, in "
                 + (split.Shards.Count == 1 ? split.Shards[0] : $"{split.Shards.Count} shards"));
         }
 
         var speed = (_last.RecordBytes - (_first.Bytes > _first.FirstBytes ? 0 : _first.RecordBytes)) / 1e6 / _watch.Elapsed.TotalSeconds;
-        Console.WriteLine($"kept {report.Documents:#,0} of {report.Records:#,0} records in {ConsoleView.Clock(_watch.Elapsed)} ({speed:0.0} MB/s)");
+        Console.WriteLine($"kept {report.Documents:#,0} of {report.Records:#,0} records in {ConsoleView.Clock(_watch.Elapsed)} "
+            + $"({speed:0.0} MB/s)");
         Console.WriteLine($"report: {Path.Combine(_output, "report.html")}");
 
         static string Removed(long count) => count == 0 ? "" : $"-{count:#,0}";

@@ -7,7 +7,9 @@ using Ingot.Training;
 
 namespace Ingot.Trainer;
 
-/// <summary>The command line `ingot`: reads it, runs one command, and turns whatever goes wrong into one clear line and an exit code.</summary>
+/// <summary>
+/// The command line `ingot`: reads it, runs one command, and turns whatever goes wrong into one clear line and an exit code.
+/// </summary>
 internal static class Program
 {
     public static int Main(string[] args)
@@ -125,7 +127,8 @@ internal static class Program
 
     // What the library throws when data, a file, the machine or an argument is not as it must be; its messages are made for people.
     private static bool IsExpected(Exception e) =>
-        e is TrainingException or IngotException or IOException or UnauthorizedAccessException or InvalidDataException or FormatException or ArgumentException
+        e is TrainingException or IngotException or IOException or UnauthorizedAccessException or InvalidDataException
+            or FormatException or ArgumentException
             or InsufficientMemoryException or OutOfMemoryException or NotSupportedException
         && e is not (ArgumentNullException or ArgumentOutOfRangeException);
 }

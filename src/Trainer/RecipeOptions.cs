@@ -150,7 +150,8 @@ internal sealed class RecipeOptions
                 .Where(member => member.Attribute("name")!.Value.StartsWith(prefix, StringComparison.Ordinal))
                 .ToDictionary(
                     member => member.Attribute("name")!.Value[prefix.Length..],
-                    member => string.Join(' ', member.Element("summary")!.Value.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
+                    member => string.Join(' ', member.Element("summary")!.Value.Split((char[]?)null,
+                    StringSplitOptions.RemoveEmptyEntries)));
     }
 
     private static void WriteWrapped(TextWriter output, string name, string text)

@@ -51,7 +51,8 @@ internal sealed class SourceOptions
 
     private readonly Option<bool> _json = new("--json") { Description = "Write a JSON object for each text, with its source, one a line." };
     private readonly Option<bool> _truncation = TextFile.TruncationOption();
-    private readonly Option<int> _batchSize = NumberOption.Create("batchSize", "Texts that are written side by side; of beam search, beams.",
+    private readonly Option<int> _batchSize = NumberOption.Create("batchSize",
+        "Texts that are written side by side; of beam search, beams.",
         TextRewriter.DefaultBatchSize);
 
     private readonly Option<string> _precision = PrecisionOption.Create();
@@ -140,8 +141,8 @@ internal sealed class SourceOptions
         ModelConfig model = ModelFiles.LoadConfig(folder);
         if (model is not EncoderDecoderConfig)
         {
-            throw new InvalidDataException($"{folder}: a {model.ModelType} for {model.Task.Name()} has no encoder that reads one text while "
-                + $"another is written; `ingot {_command.Name}` takes an encoder-decoder: "
+            throw new InvalidDataException($"{folder}: a {model.ModelType} for {model.Task.Name()} has no encoder that reads one text "
+                + $"while another is written; `ingot {_command.Name}` takes an encoder-decoder: "
                 + $"{string.Join(", ", EncoderDecoderConfig.EncoderDecoderFamilies)}");
         }
     }

@@ -193,7 +193,8 @@ internal sealed class SourceRun(TextRewriter rewriter, SourceInput input, int co
         if (_truncated.Count > 0)
         {
             Console.Error.WriteLine($"warning: {_truncated.Count:#,0} of {_written:#,0} texts lost what the model cannot read "
-                + $"beyond {context:#,0} tokens: {string.Join("; ", _truncated.Take(MostNames))}{(_truncated.Count > MostNames ? "; …" : "")}");
+                + $"beyond {context:#,0} tokens: {string.Join("; ", _truncated.Take(MostNames))}"
+                + $"{(_truncated.Count > MostNames ? "; …" : "")}");
         }
 
         if (_cutOff > 0)

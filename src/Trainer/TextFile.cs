@@ -76,7 +76,8 @@ internal static class TextFile
                 return (root.GetString()!, null);
             }
 
-            if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("text", out JsonElement one) && one.ValueKind == JsonValueKind.String)
+            if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("text", out JsonElement one)
+                && one.ValueKind == JsonValueKind.String)
             {
                 return (one.GetString()!, root.TryGetProperty("text_pair", out JsonElement pair) && pair.ValueKind == JsonValueKind.String
                     ? pair.GetString() : null);

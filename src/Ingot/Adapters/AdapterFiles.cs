@@ -153,7 +153,8 @@ public static class AdapterFiles
         if (adapted.FirstOrDefault(name => all.All(l => l.Name != name)) is { } foreign)
         {
             throw new InvalidDataException($"{file.Path} adapts '{foreign}', which the base model ({baseModel.ModelType}, "
-                + $"{baseModel.Layers} layers) does not have as a linear layer: it was made for another base model{Named(config.BaseModel)}");
+                + $"{baseModel.Layers} layers) does not have as a linear layer: it was made for another base "
+                + $"model{Named(config.BaseModel)}");
         }
 
         if (adapted.Count == 0)
@@ -174,7 +175,9 @@ public static class AdapterFiles
     }
 
     /// <summary>Fills the adapter's parameters, and those of modules that were trained as a whole.</summary>
-    /// <exception cref="InvalidDataException">A tensor is missing, too much, or of another shape or dtype; the message names it.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A tensor is missing, too much, or of another shape or dtype; the message names it.
+    /// </exception>
     public static void LoadWeights(string folder, AdaptedModel model, ParameterStore store)
     {
         using var file = OpenWeights(folder);

@@ -61,7 +61,9 @@ internal sealed record LoraWeights(LoraLayer Layer, double Scaling, float[] A, f
         return norms;
     }
 
-    /// <summary>weight += factor · B · A. Every element is computed in the same way whatever the sign, so that it can be taken back.</summary>
+    /// <summary>
+    /// weight += factor · B · A. Every element is computed in the same way whatever the sign, so that it can be taken back.
+    /// </summary>
     private void Add(Span<float> weight, double factor)
     {
         // Rows of the weight as it lies: left [rows, r] · right [r, columns].

@@ -66,7 +66,9 @@ public sealed class ChatTemplate
     /// Null for the folder's own; otherwise a <c>.jinja</c> file, the name of one of the folder's templates, or one of
     /// <see cref="BuiltInNames"/>.
     /// </param>
-    /// <param name="tokenizer">The folder's tokenizer, which says what <c>bos_token</c> and <c>eos_token</c> are where no file does.</param>
+    /// <param name="tokenizer">
+    /// The folder's tokenizer, which says what <c>bos_token</c> and <c>eos_token</c> are where no file does.
+    /// </param>
     /// <exception cref="FileNotFoundException">There is no such template; the message says what there is.</exception>
     /// <exception cref="InvalidDataException">A file is damaged.</exception>
     /// <exception cref="TemplateException">The template is wrong or asks for something that is not supported.</exception>

@@ -15,7 +15,9 @@ public static class LabelledFiles
     /// <param name="byToken">Whether every token has a label, rather than the whole text.</param>
     /// <param name="cancellationToken">Stops the reading.</param>
     /// <exception cref="IOException">There is no such file or folder, or nothing to read in it.</exception>
-    /// <exception cref="InvalidDataException">A file is damaged or an example not of that form; the message names file and line.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A file is damaged or an example not of that form; the message names file and line.
+    /// </exception>
     public static IEnumerable<LabelledExample> Read(string path, bool byToken, CancellationToken cancellationToken = default)
     {
         foreach (var file in ExampleFiles.Open(path).Files)
@@ -82,5 +84,6 @@ public static class LabelledFiles
     };
 
     private static InvalidDataException Bad(string place, bool byToken, string problem) => new($"{place}: {problem}; an example is "
-        + (byToken ? "{\"tokens\": [\"…\", …], \"labels\": [\"…\", …]}" : "{\"text\": \"…\", \"label\": \"…\"}, perhaps with \"text_pair\""));
+        + (byToken ? "{\"tokens\": [\"…\", …], \"labels\": [\"…\", …]}"
+            : "{\"text\": \"…\", \"label\": \"…\"}, perhaps with \"text_pair\""));
 }

@@ -30,7 +30,9 @@ public sealed class CheckpointWriter : IDisposable
 
     /// <summary>A writer for a store.</summary>
     /// <param name="store">Where checkpoints go; used by no one else while a save is in flight.</param>
-    /// <param name="device">Whose memory the state is in: a GPU copies several times as fast into memory pinned for it. The CPU if null.</param>
+    /// <param name="device">
+    /// Whose memory the state is in: a GPU copies several times as fast into memory pinned for it. The CPU if null.
+    /// </param>
     public CheckpointWriter(CheckpointStore store, Device? device = null)
     {
         ArgumentNullException.ThrowIfNull(store);
@@ -64,7 +66,8 @@ public sealed class CheckpointWriter : IDisposable
             throw new InvalidOperationException("BeginSave takes the snapshot that BeginSnapshot returned, once.");
         var (step, files) = (snapshot.Step, snapshot.Files);
         _save = Task.Factory.StartNew(
-            () => _store.Save(step, files, evalLoss, score), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            () => _store.Save(step, files, evalLoss, score), CancellationToken.None, TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
     }
 
     /// <summary>Asks, without waiting, whether a save was completed since the last call.</summary>

@@ -25,7 +25,8 @@ public static class ModelFiles
     /// <param name="store">The parameters.</param>
     /// <param name="which">Which of them; all if it is null.</param>
     /// <param name="prefix">What goes in front of each parameter's name.</param>
-    public static IEnumerable<SafetensorsSource> Weights(ParameterStore store, Func<ParameterInfo, bool>? which = null, string prefix = "") =>
+    public static IEnumerable<SafetensorsSource> Weights(ParameterStore store, Func<ParameterInfo, bool>? which = null,
+        string prefix = "") =>
         store.Parameters.Where(which ?? (_ => true)).Select(p => store.HasMaster(p.Name)
             ? Source(prefix + p.Name, p, store, store.Master, SafetensorsDtype.F32)
             : Source(prefix + p.Name, p, store, store.Compute!, SafetensorsDtype.BF16));
@@ -47,14 +48,18 @@ public static class ModelFiles
     /// <param name="which">Which of them the file holds; all if it is null.</param>
     /// <param name="prefix">What stands in front of each parameter's name.</param>
     /// <param name="owner">Whose tensors they must be, for messages.</param>
-    /// <exception cref="InvalidDataException">A tensor is missing, too much, or of another shape or dtype; the message names it.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A tensor is missing, too much, or of another shape or dtype; the message names it.
+    /// </exception>
     public static void LoadWeights(SafetensorsFile file, ParameterStore store, Func<ParameterInfo, bool>? which = null, string prefix = "",
         string owner = ConfigOwner) =>
         Load(file.Path, file.Tensors, store.Parameters.Where(which ?? (_ => true)).ToDictionary(p => prefix + p.Name), owner,
             (p, values, begin) => store.Write(p.Name, values, begin));
 
     /// <summary>Fills the optimizer's moments of all trained parameters from a file that must hold exactly them.</summary>
-    /// <exception cref="InvalidDataException">A tensor is missing, too much, or of another shape or dtype; the message names it.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A tensor is missing, too much, or of another shape or dtype; the message names it.
+    /// </exception>
     public static void LoadMoments(SafetensorsFile file, ParameterStore store)
     {
         var trained = store.Parameters.Where(p => store.Layout.IsTrained(p.Name)).ToList();

@@ -47,7 +47,9 @@ public sealed class ModelTensors : IDisposable
 
     /// <summary>Opens a folder.</summary>
     /// <param name="folder">The model's folder.</param>
-    /// <param name="change">Makes of the model of config.json the one that is wanted, with another head; null for that of config.json.</param>
+    /// <param name="change">
+    /// Makes of the model of config.json the one that is wanted, with another head; null for that of config.json.
+    /// </param>
     /// <exception cref="IOException">A file is missing or cannot be read; the message names it.</exception>
     /// <exception cref="InvalidDataException">
     /// A file's content is wrong, or the weights are not those of the config: the message names the tensor and both shapes.

@@ -68,11 +68,13 @@ public sealed class ModelWeights : IDisposable
         {
             var path = System.IO.Path.Combine(folder, shard);
             if (!File.Exists(path))
-                throw new FileNotFoundException($"{Path} names the file '{shard}', which is not in the folder: fetch it, or the model again");
+                throw new FileNotFoundException($"{Path} names the file '{shard}', which is not in the folder: fetch it, or the model "
+                    + "again");
             foreach (var tensor in Add(path))
             {
                 if (!places.TryGetValue(tensor.Name, out var place) || place != shard)
-                    throw Bad($"{shard} holds the tensor '{tensor.Name}', which the index {(place is null ? "does not name" : $"places in {place}")}");
+                    throw Bad($"{shard} holds the tensor '{tensor.Name}', which the index "
+                        + $"{(place is null ? "does not name" : $"places in {place}")}");
             }
         }
 

@@ -45,7 +45,9 @@ public sealed class Batch
     /// <summary>Tokens of a row, padding included.</summary>
     public int Length { get; private set; }
 
-    /// <summary>Whether rows hold several sequences, so that <see cref="Positions"/>, <see cref="Segments"/> and <see cref="TokenTypes"/> count.</summary>
+    /// <summary>
+    /// Whether rows hold several sequences, so that <see cref="Positions"/>, <see cref="Segments"/> and <see cref="TokenTypes"/> count.
+    /// </summary>
     public bool HasSegments { get; }
 
     /// <summary>Tokens that a source can hold; 0 for no sources.</summary>

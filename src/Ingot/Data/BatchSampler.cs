@@ -1,8 +1,8 @@
 namespace Ingot.Data;
 
 /// <summary>
-/// Takes training sequences (windows of consecutive tokens) from a token file, across documents or with these kept apart. Which ones is a pure function of seed and
-/// position, so the order is the same on every machine and a run can go on exactly where it stopped.
+/// Takes training sequences (windows of consecutive tokens) from a token file, across documents or with these kept apart. Which ones is a
+/// pure function of seed and position, so the order is the same on every machine and a run can go on exactly where it stopped.
 /// <para>
 /// By epoch, the tokens are cut into consecutive windows, and each epoch takes each once, shuffled; a last one that is not full is
 /// left out. A batch may hold the last windows of one epoch and the first of the next. At random, every window that fits is equally

@@ -20,12 +20,14 @@ internal static class BatchShape
         {
             throw new ArgumentException(
                 $"The batch is for [{batch.Rows}, {batch.MostLength}] {With(batch.HasSegments)} segments{Sources(batch.MostSourceLength)}; "
-                + $"this source fills [{batchSize}, {sequenceLength}] {With(hasSegments)}{Sources(sourceLength)}. Take one from NewBatch().");
+                + $"this source fills [{batchSize}, {sequenceLength}] {With(hasSegments)}{Sources(sourceLength)}. Take one from "
+                + "NewBatch().");
         }
 
         static string With(bool segments) => segments ? "with" : "without";
         static string Sources(int length) => length > 0 ? $", sources of {length}" : "";
     }
 
-    public static void Check(Batch batch, IBatchSource source) => Check(batch, source.BatchSize, source.SequenceLength, source.HasSegments, source.SourceLength);
+    public static void Check(Batch batch, IBatchSource source) =>
+        Check(batch, source.BatchSize, source.SequenceLength, source.HasSegments, source.SourceLength);
 }

@@ -85,8 +85,8 @@ public sealed class ExampleBatches : ISeekableBatchSource
             {
                 throw new InvalidDataException(
                     $"{_examples.Name}: the saved position is in batches of {value.BatchSize?.ToString() ?? "packed"} rows, these have "
-                    + $"{BatchSize}, and examples grouped by length come in another order then. Resume with the same batch size, or begin a "
-                    + "new run.");
+                    + $"{BatchSize}, and examples grouped by length come in another order then. Resume with the same batch size, or begin "
+                    + "a new run.");
             }
 
             if (value.Epoch < 0 || value.Index < 0 || value.Index >= _order.Length || (!_rows.Packed && value.Index % BatchSize != 0)

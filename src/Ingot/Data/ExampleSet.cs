@@ -17,8 +17,8 @@ public sealed class ExampleSet
             throw new InvalidDataException($"{name}: there are no examples in it.");
         if (TargetCount == 0)
         {
-            throw new InvalidDataException($"{name}: in none of the {examples.Count} examples is a token to be learnt. Prompts need answers, "
-                + "and a maximum length must leave some of them.");
+            throw new InvalidDataException($"{name}: in none of the {examples.Count} examples is a token to be learnt. Prompts need "
+                + "answers, and a maximum length must leave some of them.");
         }
     }
 
@@ -58,7 +58,8 @@ public sealed class ExampleSet
 
             tooLong++;
             for (var start = 0; start < example.Tokens.Count && (start == 0 || !truncate); start += maxLength)
-                limited.Add(new TokenizedExample([.. example.Tokens.Skip(start).Take(maxLength)], [.. example.Learned.Skip(start).Take(maxLength)]));
+                limited.Add(new TokenizedExample([.. example.Tokens.Skip(start).Take(maxLength)],
+                    [.. example.Learned.Skip(start).Take(maxLength)]));
         }
 
         return limited;

@@ -1,8 +1,8 @@
 namespace Ingot.Data;
 
 /// <summary>
-/// Windows of running text as encoders read them: each between two special tokens, such as [CLS] and [SEP] (RoBERTa's FULL-SENTENCES, Liu et
-/// al. 2019). The source's windows are two tokens shorter.
+/// Windows of running text as encoders read them: each between two special tokens, such as [CLS] and [SEP] (RoBERTa's FULL-SENTENCES, Liu
+/// et al. 2019). The source's windows are two tokens shorter.
 /// </summary>
 /// <param name="source">Gives rows that are full or empty.</param>
 /// <param name="first">Id of the token in front.</param>

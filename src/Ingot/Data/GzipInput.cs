@@ -176,7 +176,8 @@ internal sealed class GzipInput : Stream
     private byte TakeByte() => _feed.Take() is var value and >= 0 ? (byte)value : throw Damaged("is cut short", null);
 
     private InvalidDataException Damaged(string how, Exception? inner) => new(
-        $"{_path}: the gzip data {how} after {_size} unpacked bytes. Get the file anew, or unpack it as far as it goes with gunzip.", inner);
+        $"{_path}: the gzip data {how} after {_size} unpacked bytes. Get the file anew, or unpack it as far as it goes with gunzip.",
+        inner);
 
     /// <summary>Hands the file out block by block, and remembers the block before the current place.</summary>
     private sealed class BlockFeed(Stream file) : Stream

@@ -16,7 +16,9 @@ internal static class JsonLinesText
     }
 
     /// <summary>Reads the texts, as UTF-8, in order.</summary>
-    /// <exception cref="InvalidDataException">A line is no JSON object with a text, or the file is damaged; the message names the line.</exception>
+    /// <exception cref="InvalidDataException">
+    /// A line is no JSON object with a text, or the file is damaged; the message names the line.
+    /// </exception>
     public static IEnumerable<ReadOnlyMemory<byte>> Read(string path, CancellationToken ct)
     {
         using var reader = new TextFileReader(path);
@@ -67,7 +69,8 @@ internal static class JsonLinesText
             }
 
             return text ?? throw new InvalidDataException(
-                $"{path}:{line}: the record has no field \"text\" with a text in it. `ingot data prepare --textFields NAME` makes it of another field.");
+                $"{path}:{line}: the record has no field \"text\" with a text in it. `ingot data prepare --textFields NAME` makes it of "
+                + "another field.");
         }
         catch (JsonException e)
         {

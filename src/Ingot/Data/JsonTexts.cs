@@ -96,7 +96,8 @@ internal static class JsonTexts
 
     private static string Describe(JsonElement element) => element.ValueKind switch
     {
-        JsonValueKind.Object => $"an object without a string \"{Key}\" (it has {string.Join(", ", element.EnumerateObject().Select(p => p.Name).Take(5))})",
+        JsonValueKind.Object =>
+            $"an object without a string \"{Key}\" (it has {string.Join(", ", element.EnumerateObject().Select(p => p.Name).Take(5))})",
         JsonValueKind.Array => "an array",
         JsonValueKind.String => "a string",
         JsonValueKind.Number => "a number",
@@ -104,9 +105,11 @@ internal static class JsonTexts
     };
 
     private static InvalidDataException Bad(string where, string problem) => new(
-        $"{where}: {problem}. A text is a string or an object with a string \"{Key}\"; for conversations and prompts with answers see dataFormat.");
+        $"{where}: {problem}. A text is a string or an object with a string \"{Key}\"; for conversations and prompts with answers see "
+        + $"dataFormat.");
 
     /// <summary>Whether a file is named so, perhaps with .gz behind.</summary>
     public static bool HasExtension(string path, string extension) =>
-        path.EndsWith(extension, StringComparison.OrdinalIgnoreCase) || path.EndsWith(extension + ".gz", StringComparison.OrdinalIgnoreCase);
+        path.EndsWith(extension, StringComparison.OrdinalIgnoreCase)
+        || path.EndsWith(extension + ".gz", StringComparison.OrdinalIgnoreCase);
 }

@@ -1,6 +1,8 @@
 namespace Ingot.Data;
 
-/// <summary>Batches of another source for masked language models: <see cref="TokenMasking"/> on each, other tokens in every epoch.</summary>
+/// <summary>
+/// Batches of another source for masked language models: <see cref="TokenMasking"/> on each, other tokens in every epoch.
+/// </summary>
 public sealed class MaskedTokenBatches : ISeekableBatchSource
 {
     private readonly ISeekableBatchSource _source;

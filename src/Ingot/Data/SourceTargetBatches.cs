@@ -78,8 +78,8 @@ public sealed class SourceTargetBatches : ISeekableBatchSource
             if (value.TokenCount != _tokenCount || value.SequenceLength != SequenceLength || value.BatchSize != BatchSize)
             {
                 throw new InvalidDataException($"{_name}: the saved position is in {value.TokenCount} tokens, in batches of "
-                    + $"{value.BatchSize} targets of {value.SequenceLength}, and these pairs have {_tokenCount} in batches of {BatchSize} of "
-                    + $"{SequenceLength}. Resume with the same data, tokenizer, lengths and batch size, or begin a new run.");
+                    + $"{value.BatchSize} targets of {value.SequenceLength}, and these pairs have {_tokenCount} in batches of {BatchSize} "
+                    + $"of {SequenceLength}. Resume with the same data, tokenizer, lengths and batch size, or begin a new run.");
             }
 
             if (value.Epoch < 0 || value.Index < 0 || value.Index % BatchSize != 0 || value.Index / BatchSize >= _order.Length

@@ -1,8 +1,8 @@
 namespace Ingot.Data;
 
 /// <summary>
-/// How tokens are masked for a masked language model (Devlin et al. 2019): of all tokens, special ones excepted, a share is chosen at random
-/// to be predicted. Of those chosen, 80 % become the mask token, 10 % any token, and 10 % stay. All others have no target.
+/// How tokens are masked for a masked language model (Devlin et al. 2019): of all tokens, special ones excepted, a share is chosen at
+/// random to be predicted. Of those chosen, 80 % become the mask token, 10 % any token, and 10 % stay. All others have no target.
 /// </summary>
 public sealed class TokenMasking
 {
@@ -23,7 +23,8 @@ public sealed class TokenMasking
         ArgumentOutOfRangeException.ThrowIfNegative(maskId);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(maskId, vocabularySize);
         if (!(probability is > 0 and <= 1))
-            throw new ArgumentOutOfRangeException(nameof(probability), probability, "The share of masked tokens must be above 0 and at most 1.");
+            throw new ArgumentOutOfRangeException(nameof(probability), probability,
+                "The share of masked tokens must be above 0 and at most 1.");
         (_maskId, _seed) = (maskId, seed);
         _special = [.. specialIds, maskId];
         _ordinary = [.. Enumerable.Range(0, vocabularySize).Where(id => !_special.Contains(id))];

@@ -1,9 +1,9 @@
 namespace Ingot.Data;
 
 /// <summary>
-/// Stretches of a token file as rows of a batch: the target of each token is the one behind it. With documents kept apart, each is a segment
-/// whose positions begin at 0, and its last token has no target. A document ends where the file says so, and behind every end-of-text
-/// token, for one file of text may hold many.
+/// Stretches of a token file as rows of a batch: the target of each token is the one behind it. With documents kept apart, each is a
+/// segment whose positions begin at 0, and its last token has no target. A document ends where the file says so, and behind every
+/// end-of-text token, for one file of text may hold many.
 /// </summary>
 internal sealed class TokenWindows(TokenFile tokens, int length, bool documentMask)
 {

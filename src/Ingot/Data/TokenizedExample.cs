@@ -1,6 +1,8 @@
 namespace Ingot.Data;
 
-/// <summary>One sequence to learn from, such as a conversation or a prompt with its answer, and which of its tokens are to be learnt.</summary>
+/// <summary>
+/// One sequence to learn from, such as a conversation or a prompt with its answer, and which of its tokens are to be learnt.
+/// </summary>
 public sealed class TokenizedExample
 {
     /// <summary>Makes an example.</summary>

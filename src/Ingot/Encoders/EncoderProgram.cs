@@ -76,8 +76,8 @@ internal sealed class EncoderProgram : IDisposable
             new EncodeOptions { Truncation = truncate ? new TruncationOptions(Model.MaxPositions) : null });
         if (encoding.Ids.Length > Model.MaxPositions)
         {
-            throw new InvalidDataException($"the text \"{(text.Length <= 40 ? text : text[..40] + "...")}\" has {encoding.Ids.Length} tokens, and the "
-                + $"model has {Model.MaxPositions} positions: shorten it, or have it cut (truncation)");
+            throw new InvalidDataException($"the text \"{(text.Length <= 40 ? text : text[..40] + "...")}\" has {encoding.Ids.Length} "
+                + $"tokens, and the model has {Model.MaxPositions} positions: shorten it, or have it cut (truncation)");
         }
 
         return encoding.Ids.Length > 0 ? encoding
@@ -85,8 +85,8 @@ internal sealed class EncoderProgram : IDisposable
     }
 
     /// <summary>
-    /// Runs texts and gives for each, in their order, its values: [tokens, outputs], or [outputs] where a text has one label. Texts of about
-    /// one length go together.
+    /// Runs texts and gives for each, in their order, its values: [tokens, outputs], or [outputs] where a text has one label. Texts of
+    /// about one length go together.
     /// </summary>
     public float[][] Run(IReadOnlyList<TokenEncoding> texts, CancellationToken ct = default)
     {

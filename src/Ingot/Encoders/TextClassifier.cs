@@ -49,8 +49,8 @@ public sealed class TextClassifier : IDisposable
         bool truncation = false, string? adapter = null)
     {
         var program = EncoderProgram.Load(folder, device, computeType, batchSize, model => model.Task.IsClassification() ? model
-            : throw new InvalidDataException($"{folder} holds a {model.ModelType} for {model.Task.Name()}, which has no labels: fine-tune it first, "
-                + "`ingot train --model DIR --task sequence-classification --data labelled.jsonl`"), adapter);
+            : throw new InvalidDataException($"{folder} holds a {model.ModelType} for {model.Task.Name()}, which has no labels: fine-tune "
+                + "it first, `ingot train --model DIR --task sequence-classification --data labelled.jsonl`"), adapter);
         return new TextClassifier(program) { Truncation = truncation };
     }
 
@@ -75,7 +75,8 @@ public sealed class TextClassifier : IDisposable
     /// </summary>
     /// <exception cref="InvalidOperationException">The model labels whole texts.</exception>
     /// <exception cref="InvalidDataException">A text is too long, or cannot be written in the vocabulary.</exception>
-    public IReadOnlyList<IReadOnlyList<LabelledSpan>> ClassifyWords(IEnumerable<string> texts, CancellationToken cancellationToken = default)
+    public IReadOnlyList<IReadOnlyList<LabelledSpan>> ClassifyWords(IEnumerable<string> texts,
+        CancellationToken cancellationToken = default)
     {
         if (Task != ModelTask.TokenClassification)
             throw new InvalidOperationException("this model labels whole texts, not words: call Classify");

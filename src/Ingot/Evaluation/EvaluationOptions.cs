@@ -49,7 +49,9 @@ public sealed partial record EvaluationOptions
     /// <summary>Files or folders of data that the model is scored on.</summary>
     public IReadOnlyList<string> Data { get; set; } = [];
 
-    /// <summary>File for the figures of each document or question, or for the texts, as JSON lines; the scores go beside it, to NAME.scores.json.</summary>
+    /// <summary>
+    /// File for the figures of each document or question, or for the texts, as JSON lines; the scores go beside it, to NAME.scores.json.
+    /// </summary>
     public string? Output { get; set; }
 
     /// <summary>Windows or texts that go through the model side by side.</summary>

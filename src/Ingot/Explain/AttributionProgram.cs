@@ -13,8 +13,8 @@ public enum AttributionMethod
 
     /// <summary>
     /// Integrated gradients (Sundararajan et al. 2017) from the mean of all embeddings of the vocabulary in every place: the mean of the
-    /// gradients on the straight way from there, times the way. They add up to the difference of the log-probabilities at both ends, but for
-    /// the steps' error.
+    /// gradients on the straight way from there, times the way. They add up to the difference of the log-probabilities at both ends, but
+    /// for the steps' error.
     /// </summary>
     /// <remarks>
     /// Not from zero: the first norm makes the shortest embedding as long as any, and so much would happen at lengths that are nearly zero,
@@ -35,11 +35,15 @@ public enum AttributionMethod
 public sealed record Attribution(int Position, int Target, double LogProbability, double Baseline, IReadOnlyList<double> Tokens,
     IReadOnlyList<double>? Source)
 {
-    /// <summary>All of it: with integrated gradients the difference of the two log-probabilities, with gradient × input any number.</summary>
+    /// <summary>
+    /// All of it: with integrated gradients the difference of the two log-probabilities, with gradient × input any number.
+    /// </summary>
     public double Sum => Tokens.Sum() + (Source?.Sum() ?? 0);
 }
 
-/// <summary>Gradients of a prediction's log-probability for the embeddings of tokens, for as many predictions of one input as are wanted.</summary>
+/// <summary>
+/// Gradients of a prediction's log-probability for the embeddings of tokens, for as many predictions of one input as are wanted.
+/// </summary>
 internal sealed class AttributionProgram : IDisposable
 {
     private const int Ignored = -100;
@@ -95,7 +99,8 @@ internal sealed class AttributionProgram : IDisposable
         _program.Set<int>("targets", targets);
         var row = Row(method);
         var baseline = Run(row, 0, position);
-        var (tokens, source) = (new double[_tokens.Length / _model.Width], _source is null ? null : new double[_source.Length / _model.Width]);
+        var (tokens, source) = (new double[_tokens.Length / _model.Width],
+            _source is null ? null : new double[_source.Length / _model.Width]);
         if (method == AttributionMethod.IntegratedGradients)
         {
             for (var step = 0; step < steps; step++)
@@ -146,7 +151,8 @@ internal sealed class AttributionProgram : IDisposable
     }
 
     /// <summary>The row that a method starts from.</summary>
-    private double[] Row(AttributionMethod method) => method == AttributionMethod.GradientTimesInput ? new double[_model.Width] : _mean ??= Mean();
+    private double[] Row(AttributionMethod method) =>
+        method == AttributionMethod.GradientTimesInput ? new double[_model.Width] : _mean ??= Mean();
 
     private double[] Mean()
     {

@@ -17,8 +17,8 @@ public sealed record ExplainOptions
 
     /// <summary>
     /// Numbers of the tokens whose predictions are attributed, counted from 0; for models that write, the number behind the last token is
-    /// that of what comes next. Null: that next one, or all of <see cref="Target"/>; of an encoder-decoder everything that was written; of an
-    /// encoder what is masked, or the text's label.
+    /// that of what comes next. Null: that next one, or all of <see cref="Target"/>; of an encoder-decoder everything that was written; of
+    /// an encoder what is masked, or the text's label.
     /// </summary>
     public IReadOnlyList<int>? Tokens { get; init; }
 

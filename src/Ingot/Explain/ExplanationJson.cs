@@ -16,7 +16,8 @@ public static class ExplanationJson
     /// <param name="stream">Where.</param>
     /// <param name="explanation">What.</param>
     /// <param name="packed">
-    /// Attention as base64 of 16-bit numbers, little-endian, probability · 65535: [head][query][key], of a decoder only the keys that a query sees.
+    /// Attention as base64 of 16-bit numbers, little-endian, probability · 65535: [head][query][key], of a decoder only the keys that a
+    /// query sees.
     /// </param>
     internal static void Write(Stream stream, Explanation explanation, bool packed)
     {
@@ -199,5 +200,6 @@ public static class ExplanationJson
 
     /// <summary>To fp32's seven digits; what is not finite, which JSON has no number for, is an error that says what it means.</summary>
     private static float Rounded(double value) => double.IsFinite(value) ? (float)value
-        : throw new InvalidDataException($"a number is {value}: the model's weights or this precision give no finite probabilities (try fp32)");
+        : throw new InvalidDataException($"a number is {value}: the model's weights or this precision give no finite probabilities (try "
+            + "fp32)");
 }

@@ -30,7 +30,8 @@ public static class ExplanationPage
         if (explanation.Source is { } source)
             HtmlReport.Tile(page, "Source", HtmlReport.Number(source.Count), "tokens");
         HtmlReport.Tile(page, "Text", HtmlReport.Number(explanation.Tokens.Count), "tokens");
-        HtmlReport.Tile(page, "Layers", HtmlReport.Number(explanation.Attention.Select(map => map.Layer).Distinct().Count()), "whose attention is here");
+        HtmlReport.Tile(page, "Layers", HtmlReport.Number(explanation.Attention.Select(map => map.Layer).Distinct().Count()),
+            "whose attention is here");
         HtmlReport.Tile(page, "Heads", HtmlReport.Number(explanation.Attention.Select(map => map.Heads).FirstOrDefault()), "in a layer");
         page.Append("</section>\n");
         if (explanation.Note is { } note)

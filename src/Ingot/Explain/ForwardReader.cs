@@ -36,7 +36,8 @@ internal static class ForwardReader
         if (taps.Sum(tap => tap.Cells) is var cells && cells > most)
         {
             throw new ArgumentException(string.Create(CultureInfo.InvariantCulture,
-                $"the attention of {taps.Count} layers is {cells:N0} probabilities, and {most:N0} are the most: name some layers, or shorten the text"));
+                $"the attention of {taps.Count} layers is {cells:N0} probabilities, and {most:N0} are the most: name some layers, or "
+                + $"shorten the text"));
         }
 
         for (var i = 0; i < taps.Count; i++)
@@ -53,7 +54,8 @@ internal static class ForwardReader
         input.Set(program);
         program.Run();
         return new ForwardReading(
-            [.. taps.Select((tap, i) => Probabilities(tap, Kept("q", i), Kept("k", i), tap.Call.Find("bias") is null ? null : Kept("bias", i)))],
+            [.. taps.Select((tap, i) => Probabilities(tap, Kept("q", i), Kept("k", i),
+                tap.Call.Find("bias") is null ? null : Kept("bias", i)))],
             [.. context.HiddenStates.Select((_, i) => Kept("hidden", i))]);
 
         float[] Kept(string what, int index)

@@ -73,7 +73,8 @@ internal static class LogitLens
             var probability = Math.Exp(logits[id] - most) / total;
             if (top.Count == count && !(probability > top[^1].Probability))
                 continue;
-            top.Insert(top.FindIndex(p => p.Probability < probability) is var at && at < 0 ? top.Count : at, new Prediction(id, probability));
+            top.Insert(top.FindIndex(p => p.Probability < probability) is var at && at < 0 ? top.Count : at,
+                new Prediction(id, probability));
             if (top.Count > count)
                 top.RemoveAt(count);
         }

@@ -58,7 +58,8 @@ public sealed class ModelExplainer : IDisposable
             return new ModelExplainer(folder, model, parameters, tokenizer);
         parameters.Dispose();
         throw new InvalidDataException(
-            $"{folder}: the tokenizer has {tokenizer.VocabularySize} tokens, the model only {model.VocabularySize}; they do not belong together");
+            $"{folder}: the tokenizer has {tokenizer.VocabularySize} tokens, the model only {model.VocabularySize}; they do not belong "
+            + "together");
     }
 
     /// <summary>Explains what the model makes of a text.</summary>
@@ -66,8 +67,11 @@ public sealed class ModelExplainer : IDisposable
     /// <param name="options">What, and how; null for the defaults.</param>
     /// <param name="progress">Told which part is under way, and how many are done of how many.</param>
     /// <param name="ct">Ends it before the next part.</param>
-    /// <exception cref="ArgumentException">The text is too long or empty, or an option does not fit; the message names it and the way out.</exception>
-    public Explanation Explain(string text, ExplainOptions? options = null, Action<string, int, int>? progress = null, CancellationToken ct = default)
+    /// <exception cref="ArgumentException">
+    /// The text is too long or empty, or an option does not fit; the message names it and the way out.
+    /// </exception>
+    public Explanation Explain(string text, ExplainOptions? options = null, Action<string, int, int>? progress = null,
+        CancellationToken ct = default)
     {
         ArgumentNullException.ThrowIfNull(text);
         options ??= new ExplainOptions();
@@ -76,7 +80,8 @@ public sealed class ModelExplainer : IDisposable
         CheckLength(task.Input.Tokens.Count, "text");
         CheckLength(task.Input.Source?.Count ?? 1, "source");
         progress?.Invoke("attention", 0, 1);
-        var reading = ForwardReader.Read(Model, _parameters, task.Input, layer => options.Layers?.Contains(layer) ?? true, MostProbabilities);
+        var reading = ForwardReader.Read(Model, _parameters, task.Input, layer => options.Layers?.Contains(layer) ?? true,
+            MostProbabilities);
         ct.ThrowIfCancellationRequested();
         progress?.Invoke("logit lens", 0, 1);
         var lens = Lens(task, reading.HiddenStates, options.TopK, ct);
@@ -247,7 +252,8 @@ public sealed class ModelExplainer : IDisposable
             case ModelTask.TokenClassification:
                 if (options.Tokens is null)
                     note = "No token was chosen, and so no label is attributed.";
-                return [.. (options.Tokens ?? []).Select(n => (Number(n, 0, tokens.Count - 1), options.Target is { } t ? Label(t) : Likeliest(n)))];
+                return [.. (options.Tokens ?? []).Select(n =>
+                    (Number(n, 0, tokens.Count - 1), options.Target is { } t ? Label(t) : Likeliest(n)))];
             case ModelTask.MaskedLm:
                 var masked = Enumerable.Range(0, tokens.Count).Where(n => tokens[n] == Tokenizer.MaskId).ToList();
                 if (options.Tokens is null && masked.Count == 0)
@@ -285,5 +291,6 @@ public sealed class ModelExplainer : IDisposable
 
     private string TextOf(int id) => Model.Task.IsClassification() ? Model.Labels[id] : _texts[id];
 
-    private ExplainedToken[] Explained(IReadOnlyList<int> ids) => [.. ids.Select(id => new ExplainedToken(id, _texts[id], _texts.IsSpecial(id)))];
+    private ExplainedToken[] Explained(IReadOnlyList<int> ids) =>
+        [.. ids.Select(id => new ExplainedToken(id, _texts[id], _texts.IsSpecial(id)))];
 }

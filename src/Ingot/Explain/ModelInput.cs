@@ -19,7 +19,8 @@ public sealed record ModelInput(IReadOnlyList<int> Tokens, IReadOnlyList<int>? S
             return ForwardContext.WithSource(graph, 1, Tokens.Count, source.Count);
         }
 
-        return model.Task == ModelTask.CausalLm ? new ForwardContext(graph, 1, Tokens.Count) : ForwardContext.WithSegments(graph, 1, Tokens.Count);
+        return model.Task == ModelTask.CausalLm ? new ForwardContext(graph, 1, Tokens.Count)
+            : ForwardContext.WithSegments(graph, 1, Tokens.Count);
     }
 
     /// <summary>Gives the inputs of such a graph their values.</summary>

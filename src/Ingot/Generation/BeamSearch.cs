@@ -21,11 +21,14 @@ internal sealed record BeamText(IReadOnlyList<int> Tokens, double Score, FinishR
 /// <param name="options">The settings.</param>
 /// <param name="ends">Ids that end a text.</param>
 /// <param name="isAtStop">Whether a text, given as the tokens written, ends here for another reason.</param>
-internal sealed class BeamSearch(Decoder decoder, GenerationOptions options, IReadOnlyList<int> ends, Func<ReadOnlySpan<int>, bool> isAtStop)
+internal sealed class BeamSearch(Decoder decoder, GenerationOptions options, IReadOnlyList<int> ends,
+    Func<ReadOnlySpan<int>, bool> isAtStop)
 {
     /// <summary>The best texts of each sequence, the best first, as many as <see cref="GenerationOptions.NumReturnSequences"/>.</summary>
     /// <param name="sequences">What they begin with and, where the model has an encoder, what it reads.</param>
-    /// <param name="rows">How many beams run at a time, those of one sequence at least; when a search ends, the next takes its rows.</param>
+    /// <param name="rows">
+    /// How many beams run at a time, those of one sequence at least; when a search ends, the next takes its rows.
+    /// </param>
     /// <param name="cancellationToken">Ends it before the next token.</param>
     /// <returns>The number of a sequence, from 0, and its texts, in the order in which searches end.</returns>
     /// <exception cref="ArgumentException">A prompt and its text may be longer than the model's context.</exception>
@@ -64,8 +67,9 @@ internal sealed class BeamSearch(Decoder decoder, GenerationOptions options, IRe
     {
         if ((long)sequence.Prompt.Count + sequence.MaxNewTokens > decoder.Context)
         {
-            throw new ArgumentException($"the prompt has {sequence.Prompt.Count} tokens and maxNewTokens is {sequence.MaxNewTokens}, but beam "
-                + $"search does not go beyond the model's context, {decoder.Context} tokens: lower maxNewTokens, or shorten the prompt");
+            throw new ArgumentException($"the prompt has {sequence.Prompt.Count} tokens and maxNewTokens is {sequence.MaxNewTokens}, but "
+                + $"beam search does not go beyond the model's context, {decoder.Context} tokens: lower maxNewTokens, or shorten the "
+                + "prompt");
         }
     }
 
@@ -96,7 +100,8 @@ internal sealed class BeamSearch(Decoder decoder, GenerationOptions options, IRe
         if (options.EarlyStopping == EarlyStopping.True)
             return true;
         // A long text may yet be the better one where length is preferred.
-        var final = options.EarlyStopping == EarlyStopping.Never && options.LengthPenalty > 0 ? search.Sequence.MaxNewTokens : search.Length;
+        var final = options.EarlyStopping == EarlyStopping.Never && options.LengthPenalty > 0 ? search.Sequence.MaxNewTokens
+            : search.Length;
         return Score(search.Running.Max(beam => beam.LogProbability), final) <= search.Finished[^1].Score;
     }
 

@@ -4,7 +4,9 @@ namespace Ingot.Generation;
 
 /// <summary>A conversation as a prompt that a model answers.</summary>
 /// <param name="Text">The prompt: the conversation by the template, and the beginning of the answer.</param>
-/// <param name="Options">The settings, with the end of an answer as a stop string, and no more tokens than the context has room for.</param>
+/// <param name="Options">
+/// The settings, with the end of an answer as a stop string, and no more tokens than the context has room for.
+/// </param>
 /// <param name="Forgotten">How many of the oldest messages were left out for want of room.</param>
 internal sealed record ChatPrompt(string Text, GenerationOptions Options, int Forgotten)
 {
@@ -14,7 +16,8 @@ internal sealed record ChatPrompt(string Text, GenerationOptions Options, int Fo
     /// </summary>
     /// <exception cref="TemplateException">The template refuses the conversation.</exception>
     /// <exception cref="ArgumentException">Even the last message alone is too long.</exception>
-    public static ChatPrompt Make(TextGenerator generator, ChatTemplate template, IReadOnlyList<ChatMessage> messages, GenerationOptions options)
+    public static ChatPrompt Make(TextGenerator generator, ChatTemplate template, IReadOnlyList<ChatMessage> messages,
+        GenerationOptions options)
     {
         List<ChatMessage> left = [.. messages];
         while (true)

@@ -62,7 +62,8 @@ public sealed class ChatSession
     {
         ArgumentNullException.ThrowIfNull(message);
         var user = new ChatMessage(ChatMessage.User, message);
-        var prompt = ChatPrompt.Make(_generator, _template, [.. _messages, user], _options with { Seed = _options.Seed + _messages.Count + _retries });
+        var prompt = ChatPrompt.Make(_generator, _template, [.. _messages, user],
+            _options with { Seed = _options.Seed + _messages.Count + _retries });
         return Write(user, prompt, cancellationToken);
     }
 
@@ -96,7 +97,8 @@ public sealed class ChatSession
     /// <summary>Writes the conversation to a file as one line {"messages": [{"role", "content"}, …]}, as data for chats has it.</summary>
     public void Save(string path)
     {
-        var line = JsonSerializer.Serialize(new { messages = _messages.Select(message => new { role = message.Role, content = message.Content }) }, Readable);
+        var line = JsonSerializer.Serialize(
+            new { messages = _messages.Select(message => new { role = message.Role, content = message.Content }) }, Readable);
         DurableFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(line + "\n")));
     }
 

@@ -46,8 +46,8 @@ public sealed class Decoder : IDisposable
     {
         if (!model.Task.Writes())
         {
-            throw new ArgumentException($"a {model.ModelType} for {model.Task.Name()} does not write text: that takes a causal language model, "
-                + "such as a gpt2 or a llama, or an encoder-decoder");
+            throw new ArgumentException($"a {model.ModelType} for {model.Task.Name()} does not write text: that takes a causal language "
+                + "model, such as a gpt2 or a llama, or an encoder-decoder");
         }
 
         _model = model;
@@ -112,7 +112,8 @@ public sealed class Decoder : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(tokens, Context);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(sourceTokens, Context);
         var needed = rows == 1 ? 1 : rows + 1;
-        if (_cache is not null && _cache.Rows >= needed && _cache.Capacity >= tokens && (_sources is null || _sources.Capacity >= sourceTokens))
+        if (_cache is not null && _cache.Rows >= needed && _cache.Capacity >= tokens
+            && (_sources is null || _sources.Capacity >= sourceTokens))
             return;
         var capacity = Math.Max(tokens, _cache?.Capacity ?? SmallestCapacity);
         var sourceCapacity = Math.Max(sourceTokens, _sources?.Capacity ?? SmallestSourceCapacity);

@@ -54,8 +54,8 @@ public static class GenerationBenchmark
         var model = options.Model;
         if (options.PromptTokens + options.NewTokens > model.MaxPositions)
         {
-            throw new ArgumentException($"{options.PromptTokens} tokens of prompt and {options.NewTokens} new ones are more than the model's "
-                + $"{model.MaxPositions} positions");
+            throw new ArgumentException($"{options.PromptTokens} tokens of prompt and {options.NewTokens} new ones are more than the "
+                + $"model's {model.MaxPositions} positions");
         }
 
         var device = options.Device ?? Device.Cpu;

@@ -40,7 +40,8 @@ public sealed record GenerationConfig(GenerationOptions Options)
     private static readonly HashSet<string> Ignored =
     [
         "transformers_version", "_from_model_config", "use_cache", "cache_implementation", "cache_config", "return_legacy_cache",
-        "prefill_chunk_size", "compile_config", "disable_compile", "continuous_batching_config", "output_attentions", "output_hidden_states",
+        "prefill_chunk_size", "compile_config", "disable_compile", "continuous_batching_config", "output_attentions",
+        "output_hidden_states",
         "output_scores", "output_logits", "return_dict_in_generate", "is_assistant", "num_assistant_tokens",
         "num_assistant_tokens_schedule", "assistant_confidence_threshold", "assistant_early_exit", "assistant_lookbehind",
         "target_lookbehind", "prompt_lookup_num_tokens", "max_matching_ngram_size", "use_mtp", "trust_remote_code",
@@ -182,7 +183,8 @@ public sealed record GenerationConfig(GenerationOptions Options)
         void Put(string key, double? value, double? standard)
         {
             if (value is { } number && number != standard)
-                json[key] = number == Math.Floor(number) && Math.Abs(number) < 1e9 ? JsonValue.Create((long)number) : JsonValue.Create(number);
+                json[key] = number == Math.Floor(number) && Math.Abs(number) < 1e9 ? JsonValue.Create((long)number)
+                    : JsonValue.Create(number);
         }
 
         void PutAll(string key, IEnumerable<JsonNode?> values)

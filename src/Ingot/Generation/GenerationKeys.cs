@@ -14,10 +14,12 @@ internal sealed class GenerationKeys(JsonObject json)
     public int? Integer(string key) => Find(key) is { } value ? Id(key, value) : null;
 
     public double? Number(string key) =>
-        Find(key) is not { } value ? null : value is JsonValue v && v.TryGetValue(out double number) ? number : throw Wrong(key, value, "a number");
+        Find(key) is not { } value ? null : value is JsonValue v && v.TryGetValue(out double number) ? number
+        : throw Wrong(key, value, "a number");
 
     public bool? Flag(string key) =>
-        Find(key) is not { } value ? null : value is JsonValue v && v.TryGetValue(out bool flag) ? flag : throw Wrong(key, value, "true or false");
+        Find(key) is not { } value ? null : value is JsonValue v && v.TryGetValue(out bool flag) ? flag
+        : throw Wrong(key, value, "true or false");
 
     /// <summary>One token id, or a list.</summary>
     public IReadOnlyList<int>? Ids(string key) => Find(key) switch

@@ -104,7 +104,9 @@ public sealed record GenerationOptions
     /// <summary>The tokens of which one is written last, when as many as allowed are written.</summary>
     public IReadOnlyList<int> ForcedEosTokenIds { get; init; } = [];
 
-    /// <summary>Beam search keeps so many of the most probable texts; 1 for none. It draws nothing: settings of draws do not count.</summary>
+    /// <summary>
+    /// Beam search keeps so many of the most probable texts; 1 for none. It draws nothing: settings of draws do not count.
+    /// </summary>
     public int NumBeams { get; init; } = 1;
 
     /// <summary>Texts of beam search are compared by log-probability / length^this: above 0 longer ones are preferred.</summary>
@@ -122,7 +124,9 @@ public sealed record GenerationOptions
     /// <summary>Ids that end the text; null for those of the model, or else of the tokenizer.</summary>
     public IReadOnlyList<int>? EosTokenIds { get; init; }
 
-    /// <summary>Strings at which the text ends; they are not written themselves. Token ids from <see cref="Decoder"/> do not heed them.</summary>
+    /// <summary>
+    /// Strings at which the text ends; they are not written themselves. Token ids from <see cref="Decoder"/> do not heed them.
+    /// </summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
 
     /// <summary>Seed of the draws; the same seed writes the same text.</summary>

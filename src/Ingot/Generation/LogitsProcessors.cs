@@ -127,7 +127,9 @@ internal static class LogitsProcessors
             logits[id] = (float)(logits[id] < 0 ? logits[id] * penalty : logits[id] / penalty);
     }
 
-    /// <summary>Takes <paramref name="presence"/> once and <paramref name="frequency"/> each time from the logits of tokens written.</summary>
+    /// <summary>
+    /// Takes <paramref name="presence"/> once and <paramref name="frequency"/> each time from the logits of tokens written.
+    /// </summary>
     public static void PresenceAndFrequency(Span<float> logits, ReadOnlySpan<int> written, double presence, double frequency)
     {
         if (presence == 0 && frequency == 0)

@@ -26,14 +26,16 @@ internal sealed class SourcePrompt
         if (ends.Count == 0)
         {
             ends = [tokenizer.EosId ?? tokenizer.EndOfTextId ?? throw new ArgumentException(
-                "no token ends texts: neither config.json nor tokenizer has an eos token, without which an encoder-decoder cannot be used")];
+                "no token ends texts: neither config.json nor tokenizer has an eos token, without which an encoder-decoder cannot be "
+                + "used")];
         }
 
         if (model.HasLanguages && (options.SourceLanguage is null || (options.TargetLanguage is null && options.ForcedBosTokenId is null)))
         {
             var known = LanguageTokens.Find(tokenizer).Keys.Order(StringComparer.Ordinal);
             throw new ArgumentException(
-                $"the model translates between several languages: sourceLanguage and targetLanguage must be given, of {string.Join(", ", known)}");
+                $"the model translates between several languages: sourceLanguage and targetLanguage must be given, of "
+                + $"{string.Join(", ", known)}");
         }
 
         var start = options.DecoderStartTokenId ?? model.DecoderStart;

@@ -58,7 +58,9 @@ public sealed class TextGenerator : IDisposable
     /// <param name="folder">The folder.</param>
     /// <param name="computeType">dtype of computations: F32 or Bf16.</param>
     /// <param name="device">Where to compute; the CPU if it is null.</param>
-    /// <param name="adapter">Folder of an adapter that is merged into the weights; the model's folder may be that of an adapter itself.</param>
+    /// <param name="adapter">
+    /// Folder of an adapter that is merged into the weights; the model's folder may be that of an adapter itself.
+    /// </param>
     /// <param name="kernels">Kernel variants by op or layer/op (<see cref="KernelChoices"/>); the defaults if it is null.</param>
     public static TextGenerator Load(string folder, DType computeType = DType.F32, Device? device = null, string? adapter = null,
         IReadOnlyDictionary<string, string>? kernels = null)
@@ -75,14 +77,17 @@ public sealed class TextGenerator : IDisposable
         {
             parameters.Dispose();
             throw new InvalidDataException(
-                $"{folder}: the tokenizer has {tokenizer.VocabularySize} tokens, the model only {model.VocabularySize}; they do not belong together");
+                $"{folder}: the tokenizer has {tokenizer.VocabularySize} tokens, the model only {model.VocabularySize}; they do not belong "
+                + "together");
         }
 
         // What an encoder-decoder's texts begin with may be what the adapter was trained on, such as a language.
         return new TextGenerator(model, parameters, tokenizer, model.EncoderDecoder is null ? config : ofAdapter ?? config, kernels);
     }
 
-    /// <summary>Writes with parameters that are somebody else's, such as those of a model that is being trained, as they are at the time.</summary>
+    /// <summary>
+    /// Writes with parameters that are somebody else's, such as those of a model that is being trained, as they are at the time.
+    /// </summary>
     internal static TextGenerator Over(ModelConfig model, ParameterStore parameters, Tokenizer tokenizer, GenerationConfig config) =>
         new(model, parameters, tokenizer, config, kernels: null, ownsParameters: false);
 
@@ -181,7 +186,8 @@ public sealed class TextGenerator : IDisposable
     }
 
     /// <summary>Checks the settings; gives them as they are for this model, and the ids that end a text.</summary>
-    private static (GenerationOptions Options, IReadOnlyList<int> Ends) Prepare(Decoder decoder, Tokenizer tokenizer, GenerationOptions options)
+    private static (GenerationOptions Options, IReadOnlyList<int> Ends) Prepare(Decoder decoder, Tokenizer tokenizer,
+        GenerationOptions options)
     {
         options.Validate(decoder.Vocabulary);
         if (decoder.EncoderDecoder is null)
@@ -227,7 +233,8 @@ public sealed class TextGenerator : IDisposable
     }
 
     /// <summary>Text as it is written, with its sequence.</summary>
-    private static IEnumerable<(Sequence Sequence, string Piece)> Pieces(Decoder decoder, Tokenizer tokenizer, IReadOnlyList<Sequence> sequences,
+    private static IEnumerable<(Sequence Sequence, string Piece)> Pieces(Decoder decoder, Tokenizer tokenizer,
+        IReadOnlyList<Sequence> sequences,
         GenerationOptions options, IReadOnlyList<int> ends, int batchSize, CancellationToken cancellationToken)
     {
         var texts = sequences.ToDictionary(sequence => sequence, _ => PiecesOf(decoder, tokenizer, options));
@@ -278,7 +285,8 @@ public sealed class TextGenerator : IDisposable
             if (sequence.Ending is not { } ending)
                 continue;
             var (prompt, number) = Math.DivRem(places[sequence], options.NumReturnSequences);
-            yield return new GeneratedText(prompt, number, texts[sequence].ToString(), [.. sequence.Tokens.Skip(sequence.Prompt.Count)], ending)
+            yield return new GeneratedText(prompt, number, texts[sequence].ToString(), [.. sequence.Tokens.Skip(sequence.Prompt.Count)],
+                ending)
             {
                 PromptTokens = (sequence.Source ?? sequence.Prompt).Count,
             };
@@ -317,7 +325,8 @@ public sealed class TextGenerator : IDisposable
     private IEnumerable<T> Locked<T>(IEnumerable<T> items)
     {
         if (!_turn.Wait(0))
-            throw new InvalidOperationException("the generator is writing another text: end that first, or use the asynchronous methods, which wait");
+            throw new InvalidOperationException("the generator is writing another text: end that first, or use the asynchronous methods, "
+                + "which wait");
         try
         {
             foreach (var item in items)

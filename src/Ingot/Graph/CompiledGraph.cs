@@ -34,7 +34,9 @@ public sealed record CompileOptions
     /// <summary>Measure each call.</summary>
     public bool Timed { get; init; }
 
-    /// <summary>Memory for temporaries that another program has, which never runs at the same time; it is used if it is large enough.</summary>
+    /// <summary>
+    /// Memory for temporaries that another program has, which never runs at the same time; it is used if it is large enough.
+    /// </summary>
     public DeviceBuffer? Arena { get; init; }
 
     /// <summary>Kernel variants by op or layer/op (<see cref="KernelChoices"/>); other calls take the default.</summary>

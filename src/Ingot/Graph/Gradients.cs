@@ -4,8 +4,8 @@ namespace Ingot.Graphs;
 public static class Gradients
 {
     /// <summary>
-    /// Appends to <paramref name="graph"/> the gradients of everything that its loss heads (<see cref="Ops.Head"/>) depend on: of parameters, and
-    /// of the inputs of which they are asked for (<see cref="Graph.GradientOutput"/>).
+    /// Appends to <paramref name="graph"/> the gradients of everything that its loss heads (<see cref="Ops.Head"/>) depend on: of
+    /// parameters, and of the inputs of which they are asked for (<see cref="Graph.GradientOutput"/>).
     /// </summary>
     /// <param name="graph">A graph with at least one loss.</param>
     /// <param name="recompute">

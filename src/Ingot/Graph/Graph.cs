@@ -22,7 +22,9 @@ public sealed class Graph(DType computeType = DType.F32)
         ? computeType
         : throw new ArgumentOutOfRangeException(nameof(computeType), computeType, "must be F32 or BF16");
 
-    /// <summary>Whether a parameter of that name is trained; frozen ones get no gradient, nor does anything on the way to them alone.</summary>
+    /// <summary>
+    /// Whether a parameter of that name is trained; frozen ones get no gradient, nor does anything on the way to them alone.
+    /// </summary>
     public Func<string, bool> IsTrained { get; init; } = _ => true;
 
     /// <summary>What computes linear layers in place of <see cref="Ops.Linear"/> itself; null for nothing.</summary>

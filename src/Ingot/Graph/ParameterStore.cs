@@ -89,7 +89,9 @@ public sealed class ParameterStore : IDisposable
     /// <summary>Whether a parameter has an fp32 master copy; otherwise its only copy is in bf16.</summary>
     public bool HasMaster(string name) => OffsetOf(name) < Layout.MasterElements(ComputeType);
 
-    /// <summary>A parameter's values in one of the fp32 buffers (<see cref="Master"/>, <see cref="Gradients"/>, moments), on the host.</summary>
+    /// <summary>
+    /// A parameter's values in one of the fp32 buffers (<see cref="Master"/>, <see cref="Gradients"/>, moments), on the host.
+    /// </summary>
     public Span<float> View(DeviceBuffer buffer, string name)
     {
         var (info, offset) = (Layout.InfoOf(name), OffsetOf(name));

@@ -86,7 +86,8 @@ public static class StepProfile
         var model = ModelFactory.Adapt(
             ModelFactory.Create(options, options.VocabSize ?? Presets.Find(options.Model)?.VocabularySize ?? 8192, null), options);
         if (model.Task == ModelTask.FeatureExtraction)
-            throw new ArgumentException($"the {model.ModelType} in {options.Model} has no head, and so there is nothing to learn: set task");
+            throw new ArgumentException($"the {model.ModelType} in {options.Model} has no head, and so there is nothing to learn: set "
+                + "task");
         TrainingPlan.RequireMemory(TrainingPlan.Make(model, options), device);
         // A classifier's rows are padded, and those of running text may hold several documents: attention then has segments to read.
         var stepOptions = TrainingPlan.StepOptions(options, model) with

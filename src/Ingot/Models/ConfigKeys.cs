@@ -41,7 +41,8 @@ public sealed class ConfigKeys(JsonObject json, string path = "")
     /// <summary>Names by id, {"0": "A", "1": "B"}: ids from 0 on without a gap, no name twice.</summary>
     public IReadOnlyList<string> Labels(string key)
     {
-        var names = Read<Dictionary<string, string>>(key, null!, e => e.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString()!),
+        var names = Read<Dictionary<string, string>>(key, null!,
+            e => e.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString()!),
             "object of labels by id");
         List<string> labels = [.. Enumerable.Range(0, names.Count).Select(id => names.GetValueOrDefault($"{id}")
             ?? throw new FormatException($"config.json: '{path}{key}' has {names.Count} labels, but none with the id {id}"))];

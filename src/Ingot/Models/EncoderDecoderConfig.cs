@@ -62,7 +62,9 @@ public abstract record EncoderDecoderConfig : ModelConfig
     /// <summary>The sources of the context → the encoder's states [batch · source length, width].</summary>
     private protected abstract Tensor Encode(ForwardContext context);
 
-    /// <summary>What a layer of the decoder takes from the encoder's states: keys and values [batch, source length, heads, head size].</summary>
+    /// <summary>
+    /// What a layer of the decoder takes from the encoder's states: keys and values [batch, source length, heads, head size].
+    /// </summary>
     private protected abstract (Tensor Keys, Tensor Values) KeysAndValues(ForwardContext context, Tensor states, int layer);
 
     /// <summary>The decoder; <paramref name="source"/> gives keys and values of the source for each of its layers.</summary>

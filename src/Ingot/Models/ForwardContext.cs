@@ -90,8 +90,8 @@ public sealed class ForwardContext
     public Tensor? SourceEmbeddings { get; internal set; }
 
     /// <summary>
-    /// The hidden states [batch · length, width] that the blocks work on, once the model is written down: what the first one reads, and what
-    /// each gives. Of an encoder-decoder they are the decoder's.
+    /// The hidden states [batch · length, width] that the blocks work on, once the model is written down: what the first one reads, and
+    /// what each gives. Of an encoder-decoder they are the decoder's.
     /// </summary>
     public IReadOnlyList<Tensor> HiddenStates => _hiddenStates;
 
@@ -118,7 +118,8 @@ public sealed class ForwardContext
     /// The same for the decoder of an encoder-decoder, which finds the keys and values that its layers take from the sources in caches
     /// of their own (<see cref="SourceCache"/>); how many count is an input ("source_lengths").
     /// </summary>
-    public static ForwardContext WithCache(Graph graph, long batch, long length, long capacity, long sourceCapacity) => new(graph, batch, length)
+    public static ForwardContext WithCache(Graph graph, long batch, long length, long capacity,
+        long sourceCapacity) => new(graph, batch, length)
     {
         Positions = graph.Input("positions", DType.I32, batch, length),
         KeyLengths = graph.Input("key_lengths", DType.I32, batch),

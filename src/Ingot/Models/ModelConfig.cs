@@ -18,7 +18,8 @@ namespace Ingot.Models;
 public abstract record ModelConfig
 {
     /// <summary>model_type of the families that there are.</summary>
-    public static IReadOnlyList<string> Families { get; } = ["gpt2", "llama", "qwen2", "qwen3", "marian", "m2m_100", "t5", "mt5", "bert", "roberta"];
+    public static IReadOnlyList<string> Families { get; } = ["gpt2", "llama", "qwen2", "qwen3", "marian", "m2m_100", "t5", "mt5", "bert",
+        "roberta"];
 
     /// <summary>Hugging Face's model_type: one of <see cref="Families"/>.</summary>
     public abstract string ModelType { get; }
@@ -65,7 +66,9 @@ public abstract record ModelConfig
     /// <summary>id2label: names of what a classifier chooses from, by id; empty for other tasks.</summary>
     public IReadOnlyList<string> Labels { get; init; } = [];
 
-    /// <summary>What config.json says besides and what does not change the computation, such as pad_token_id; it is written again.</summary>
+    /// <summary>
+    /// What config.json says besides and what does not change the computation, such as pad_token_id; it is written again.
+    /// </summary>
     public JsonObject? OtherSettings { get; init; }
 
     /// <summary>

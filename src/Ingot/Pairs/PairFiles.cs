@@ -45,7 +45,8 @@ public sealed class PairFiles
         {
             return IsKnown(path)
                 ? new PairFiles(path, [path], fields)
-                : throw new InvalidDataException($"{path}: pairs of texts are read from files that end with {kinds}, perhaps with .gz behind");
+                : throw new InvalidDataException($"{path}: pairs of texts are read from files that end with {kinds}, perhaps with .gz "
+                    + "behind");
         }
 
         if (!Directory.Exists(path))
@@ -178,7 +179,8 @@ public sealed class PairFiles
         if (name.Split('.', 2) is [var outer, var inner] && record.TryGetProperty(outer, out var nested))
             return Find(nested, inner, place);
         var known = string.Join(", ", record.EnumerateObject().Select(p => $"'{p.Name}'").Take(8));
-        throw new InvalidDataException($"{place}: the record has no field '{name}'; it has {known}: name others as sourceField and targetField");
+        throw new InvalidDataException($"{place}: the record has no field '{name}'; it has {known}: name others as sourceField and "
+            + "targetField");
     }
 
     private static string TextOf(JsonElement text, string name, string place)

@@ -21,7 +21,8 @@ internal static class PreparationPage
         var tokens = report.Splits.Values.All(split => split.Tokens is not null) && report.Splits.Count > 0
             ? report.Splits.Values.Sum(split => split.Tokens) : null;
         page.Append("<header><h1>Prepared data</h1><p>").Append(CultureInfo.InvariantCulture,
-            $"{HtmlReport.Number(report.Files.Count)} {(report.Files.Count == 1 ? "file" : "files")}, {HtmlReport.Number(report.Records)} records</p></header>\n");
+            $"{HtmlReport.Number(report.Files.Count)} {(report.Files.Count == 1 ? "file" : "files")}, {HtmlReport.Number(report.Records)} "
+            + $"records</p></header>\n");
         page.Append("<section class=tiles>\n");
         HtmlReport.Tile(page, "Documents", HtmlReport.Number(report.Documents), $"of {HtmlReport.Number(report.Records)} records");
         HtmlReport.Tile(page, "Text", Size(report.Bytes), $"of {Size(report.RecordBytes)} read");
@@ -34,7 +35,8 @@ internal static class PreparationPage
         Rules(page, report);
         Examples(page, report);
         page.Append("<div class=tables>\n");
-        HtmlReport.Table(page, "Languages, guessed", [.. report.Languages.OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key, StringComparer.Ordinal)
+        HtmlReport.Table(page, "Languages, guessed",
+            [.. report.Languages.OrderByDescending(pair => pair.Value).ThenBy(pair => pair.Key, StringComparer.Ordinal)
             .Select(pair => KeyValuePair.Create(pair.Key, $"{HtmlReport.Number(pair.Value)} ({Share(pair.Value, report.Documents)})"))]);
         HtmlReport.Table(page, "Options", [.. report.Options.EnumerateObject().Where(option => option.Value.ValueKind != JsonValueKind.Null)
             .Select(option => KeyValuePair.Create(option.Name, Written(option.Value)))]);
@@ -52,7 +54,8 @@ internal static class PreparationPage
             var mean = (split.Tokens ?? split.Words) / (double)Math.Max(1, split.Documents);
             page.Append(CultureInfo.InvariantCulture, $"<section class=samples><h2>{HtmlReport.Escape(name)}</h2><article><p class=note>");
             page.Append(CultureInfo.InvariantCulture, $"{HtmlReport.Number(split.Documents)} documents, {Size(split.Bytes)}, ");
-            page.Append(CultureInfo.InvariantCulture, $"{HtmlReport.Number(split.Characters)} characters, {HtmlReport.Number(split.Words)} words");
+            page.Append(CultureInfo.InvariantCulture,
+                $"{HtmlReport.Number(split.Characters)} characters, {HtmlReport.Number(split.Words)} words");
             if (split.Tokens is { } tokens)
             {
                 page.Append(CultureInfo.InvariantCulture,
@@ -60,14 +63,16 @@ internal static class PreparationPage
             }
 
             page.Append(CultureInfo.InvariantCulture, $"; {mean:#,0} {unit} a document, the longest {HtmlReport.Number(split.Longest)}; ");
-            page.Append(CultureInfo.InvariantCulture, $"{split.Shards.Count} {(split.Shards.Count == 1 ? "shard" : "shards")}</p><table>\n");
+            page.Append(CultureInfo.InvariantCulture,
+                $"{split.Shards.Count} {(split.Shards.Count == 1 ? "shard" : "shards")}</p><table>\n");
             var most = Math.Max(1, split.Lengths.DefaultIfEmpty().Max());
             for (var i = 0; i < split.Lengths.Count; i++)
             {
                 var range = i == 0 ? $"up to 1 {unit}" : $"{HtmlReport.Number(1L << i)} to {HtmlReport.Number((1L << (i + 1)) - 1)}";
                 page.Append(CultureInfo.InvariantCulture, $"<tr><th>{range}</th><td>{HtmlReport.Number(split.Lengths[i])}</td>");
                 page.Append(CultureInfo.InvariantCulture, $"<td><svg viewBox=\"0 0 400 10\" width=400 height=10 preserveAspectRatio=none>");
-                page.Append(CultureInfo.InvariantCulture, $"<rect width={400.0 * split.Lengths[i] / most:0.#} height=10 fill=\"#2563eb\" /></svg></td></tr>\n");
+                page.Append(CultureInfo.InvariantCulture,
+                    $"<rect width={400.0 * split.Lengths[i] / most:0.#} height=10 fill=\"#2563eb\" /></svg></td></tr>\n");
             }
 
             page.Append("</table></article></section>\n");
@@ -81,14 +86,16 @@ internal static class PreparationPage
         foreach (var rule in report.Rules.Where(rule => rule.Setting != "off"))
         {
             var tally = rule.Tally;
-            page.Append(CultureInfo.InvariantCulture, $"<tr><td>{HtmlReport.Escape(rule.Name)}</td><td>{HtmlReport.Escape(rule.Setting)}</td>");
+            page.Append(CultureInfo.InvariantCulture,
+                $"<tr><td>{HtmlReport.Escape(rule.Name)}</td><td>{HtmlReport.Escape(rule.Setting)}</td>");
             foreach (var number in new[] { tally.DocumentsRemoved, tally.LinesRemoved, tally.DocumentsChanged, tally.Places })
                 page.Append(CultureInfo.InvariantCulture, $"<td>{(number == 0 ? "–" : HtmlReport.Number(number))}</td>");
             page.Append(CultureInfo.InvariantCulture, $"<td>{HtmlReport.Escape(rule.Summary)}</td></tr>\n");
         }
 
         var off = string.Join(", ", report.Rules.Where(rule => rule.Setting == "off").Select(rule => rule.Name));
-        page.Append(CultureInfo.InvariantCulture, $"</table>{(off.Length > 0 ? $"<p class=note>Off: {HtmlReport.Escape(off)}</p>" : "")}</article></section>\n");
+        page.Append(CultureInfo.InvariantCulture,
+            $"</table>{(off.Length > 0 ? $"<p class=note>Off: {HtmlReport.Escape(off)}</p>" : "")}</article></section>\n");
     }
 
     private static void Examples(StringBuilder page, PreparationReport report)

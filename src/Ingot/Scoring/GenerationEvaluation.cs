@@ -106,7 +106,8 @@ public static class GenerationEvaluation
     /// <summary>All that decides what is written: settings, and names, sizes and times of files.</summary>
     private static string Key(EvaluationOptions o, string folder, string? adapter)
     {
-        var files = new[] { folder, adapter }.OfType<string>().SelectMany(path => Directory.EnumerateFiles(path).Order(StringComparer.Ordinal))
+        var files = new[] { folder, adapter }.OfType<string>()
+            .SelectMany(path => Directory.EnumerateFiles(path).Order(StringComparer.Ordinal))
             .Concat(o.Data).Concat(o.References).Concat(o.ChatTemplate is { } template && File.Exists(template) ? [template] : []);
         object?[] settings =
         [
@@ -114,7 +115,8 @@ public static class GenerationEvaluation
             o.LengthPenalty, o.DoSample, o.Temperature, o.TopP, o.TopK, string.Join('\0', o.Stop), o.SourceLanguage, o.TargetLanguage,
             o.TruncatePrompt, o.Seed,
         ];
-        return string.Join('\n', settings.Select(setting => Convert.ToString(setting, CultureInfo.InvariantCulture)).Concat(files.Select(path =>
-            new FileInfo(path) is { Exists: true } file ? $"{file.FullName}|{file.Length}|{file.LastWriteTimeUtc.Ticks}" : path)));
+        return string.Join('\n', settings.Select(setting => Convert.ToString(setting, CultureInfo.InvariantCulture))
+            .Concat(files.Select(path =>
+                new FileInfo(path) is { Exists: true } file ? $"{file.FullName}|{file.Length}|{file.LastWriteTimeUtc.Ticks}" : path)));
     }
 }

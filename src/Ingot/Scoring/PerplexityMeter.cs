@@ -6,7 +6,9 @@ using Ingot.Models;
 
 namespace Ingot.Scoring;
 
-/// <summary>Measures the perplexity of a model that continues texts: on running text, or on the answers of examples and conversations.</summary>
+/// <summary>
+/// Measures the perplexity of a model that continues texts: on running text, or on the answers of examples and conversations.
+/// </summary>
 /// <example><code>
 /// using var model = LikelihoodModel.Load("runs/jargon/checkpoints/best", Device.Cpu);
 /// PerplexityResult result = PerplexityMeter.Run(model, ["held-out.txt"]);

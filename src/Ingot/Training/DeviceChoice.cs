@@ -3,7 +3,9 @@ using Ingot.Bindings;
 
 namespace Ingot.Training;
 
-/// <summary>A device as recipes and the command line name it: "cpu", "cuda" (the first GPU), "cuda:1", or "auto" (a GPU if there is one).</summary>
+/// <summary>
+/// A device as recipes and the command line name it: "cpu", "cuda" (the first GPU), "cuda:1", or "auto" (a GPU if there is one).
+/// </summary>
 public static class DeviceChoice
 {
     /// <summary>A GPU if there is one, else the CPU.</summary>
@@ -39,7 +41,8 @@ public static class DeviceChoice
             return gpus[number];
         throw new IngotException(Status.ErrorNotFound, gpus.Length == 0
             ? $"device \"{name}\": no GPU can be used: {NativeRuntime.CudaInfo.Problem}; or take --device {Cpu}"
-            : $"device \"{name}\": there {(gpus.Length == 1 ? $"is 1 GPU, {Cuda}:0" : $"are {gpus.Length} GPUs, {Cuda}:0 to {Cuda}:{gpus.Length - 1}")}");
+            : $"device \"{name}\": there "
+                + $"{(gpus.Length == 1 ? $"is 1 GPU, {Cuda}:0" : $"are {gpus.Length} GPUs, {Cuda}:0 to {Cuda}:{gpus.Length - 1}")}");
     }
 
     private static Device[] Gpus() => [.. Device.All.Where(device => device.Kind == DeviceKind.Cuda)];

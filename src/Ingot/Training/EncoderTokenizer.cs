@@ -27,12 +27,13 @@ internal static class EncoderTokenizer
     /// <exception cref="InvalidDataException">A token is missing; the message names it.</exception>
     public static void Require(Tokenizer tokenizer, bool masks)
     {
-        foreach (var (id, name) in new[] { (tokenizer.ClsId, "cls_token"), (tokenizer.SepId, "sep_token"), (masks ? tokenizer.MaskId : 0, "mask_token") })
+        foreach (var (id, name) in new[] { (tokenizer.ClsId, "cls_token"), (tokenizer.SepId, "sep_token"),
+            (masks ? tokenizer.MaskId : 0, "mask_token") })
         {
             if (id is null)
             {
-                throw new InvalidDataException($"the tokenizer has no {name}, which an encoder's texts need: take one that was made for a BERT "
-                    + "or RoBERTa, or leave tokenizer out, which trains one");
+                throw new InvalidDataException($"the tokenizer has no {name}, which an encoder's texts need: take one that was made for a "
+                    + "BERT or RoBERTa, or leave tokenizer out, which trains one");
             }
         }
     }

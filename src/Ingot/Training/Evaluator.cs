@@ -40,7 +40,9 @@ public sealed class Evaluator : IDisposable
         _programs.Add((length, sourceLength), Compile(length, sourceLength));
     }
 
-    /// <summary>The targets of the last batch that counted, and for each the likeliest token or label; empty unless they are wanted.</summary>
+    /// <summary>
+    /// The targets of the last batch that counted, and for each the likeliest token or label; empty unless they are wanted.
+    /// </summary>
     public IEnumerable<(int Target, int Prediction)> Predictions => _targets.Zip(_predictions).Where(pair => pair.First != Batch.Ignore);
 
     /// <summary>Sum of the negative log-likelihoods of the targets that count, in nats, and how many count.</summary>
@@ -69,7 +71,8 @@ public sealed class Evaluator : IDisposable
         if (tokens.Length != size || targets.Length != size || length > _length)
             throw new ArgumentException($"{tokens.Length} tokens and {targets.Length} targets, where {size} belong");
         if (segments.IsEmpty == _hasSegments)
-            throw new ArgumentException($"the batch has {(segments.IsEmpty ? "no " : "")}segments, and the evaluator was made for one that has");
+            throw new ArgumentException($"the batch has {(segments.IsEmpty ? "no " : "")}segments, and the evaluator was made for one that "
+                + "has");
         if (sourceLengths.IsEmpty == _sourceLength > 0 || source.Length > _batch * _sourceLength)
         {
             throw new ArgumentException(

@@ -40,7 +40,8 @@ internal sealed class ExamplePart(
     /// <inheritdoc/>
     public override string Contents => _train is null
         ? $"{_validation!.Examples.Count:N0} examples"
-        : $"{_train.Examples.Count:N0} examples, {_train.TokenCount:N0} tokens" + (_train.TargetCount < _train.TokenCount - _train.Examples.Count
+        : $"{_train.Examples.Count:N0} examples, {_train.TokenCount:N0} tokens"
+        + (_train.TargetCount < _train.TokenCount - _train.Examples.Count
             ? $", {_train.TargetCount:N0} of them learnt" : "");
 
     /// <inheritdoc/>
@@ -92,8 +93,8 @@ internal sealed class ExamplePart(
         Warn(observer, encoder.Counts, whole.Counts, continued, most);
         if (encoded.Count == 0)
         {
-            throw new InvalidDataException($"{Name}: none of the {encoder.Counts.Examples + whole.Counts.Examples:N0} examples has a token to "
-                + $"learn within {most} tokens: prompts need answers, and maxLength must leave some of them");
+            throw new InvalidDataException($"{Name}: none of the {encoder.Counts.Examples + whole.Counts.Examples:N0} examples has a token "
+                + $"to learn within {most} tokens: prompts need answers, and maxLength must leave some of them");
         }
 
         var set = new ExampleSet(Name, encoded.FindAll(example => example.Learned.Skip(1).Any(learned => learned)));
@@ -127,7 +128,8 @@ internal sealed class ExamplePart(
         if (continued > 0)
             observer.OnWarning($"{Name}: {continued:N0} of {all:N0} examples have more than {most} tokens and go on as further examples");
         if (counts.TooLong > 0)
-            observer.OnWarning($"{Name}: {counts.TooLong:N0} of {all:N0} examples have more than {most} tokens and were left out (maxLength)");
+            observer.OnWarning($"{Name}: {counts.TooLong:N0} of {all:N0} examples have more than {most} tokens and were left out "
+                + "(maxLength)");
         if (counts.WithoutTargets + whole.WithoutTargets is > 0 and var without)
             observer.OnWarning($"{Name}: {without:N0} of {all:N0} examples have no token to learn and were left out");
     }

@@ -73,7 +73,8 @@ public interface ITrainingObserver
 /// <summary>What a run trains on.</summary>
 /// <param name="Sources">Its sources, in the order of the options.</param>
 /// <param name="Example">
-/// The first example of the first source, or the beginning of its text, as the model will see it; <see cref="Chat.ExamplePreview"/> shows it.
+/// The first example of the first source, or the beginning of its text, as the model will see it; <see cref="Chat.ExamplePreview"/> shows
+/// it.
 /// </param>
 /// <param name="Tokenizer">What its tokens mean.</param>
 public sealed record DataReport(IReadOnlyList<DataSourceReport> Sources, TokenizedExample Example, Tokenizer Tokenizer);

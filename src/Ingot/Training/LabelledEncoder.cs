@@ -48,7 +48,9 @@ internal static class LabelledEncoder
         return (encoding.Ids, encoding.TypeIds, targets, encoding.Overflowing.Count > 0);
     }
 
-    /// <summary>The first token of each word in a text of words with a space between, in order; words without a token are left out.</summary>
+    /// <summary>
+    /// The first token of each word in a text of words with a space between, in order; words without a token are left out.
+    /// </summary>
     public static IEnumerable<(int Token, int Word)> FirstTokens(TokenEncoding encoding, string text, IReadOnlyList<string> words)
     {
         var (word, begin, seen) = (0, 0, -1);

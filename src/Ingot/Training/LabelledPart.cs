@@ -84,7 +84,8 @@ internal sealed class LabelledPart(TrainingSource source, ModelTask task, Traini
         if (empty > 0)
             observer.OnWarning($"{Name}: {empty:N0} of {read:N0} examples have no token with a label and were left out");
         if (all.Count == 0)
-            throw new InvalidDataException($"{Name}: none of the {read:N0} examples can be learnt within {most} tokens: take a longer maxLength");
+            throw new InvalidDataException($"{Name}: none of the {read:N0} examples can be learnt within {most} tokens: take a longer "
+                + "maxLength");
         var set = new ExampleSet(Name, all);
         (_train, _validation) = fraction is { } share ? set.Split(share) : (null, set);
     }
@@ -100,7 +101,8 @@ internal sealed class LabelledPart(TrainingSource source, ModelTask task, Traini
     private IEnumerable<LabelledExample> Read(CancellationToken ct) => LabelledFiles.Read(Name, task == ModelTask.TokenClassification, ct);
 
     private int IdOf(string label, string place) => _ids.TryGetValue(label, out var id) ? id
-        : throw new InvalidDataException($"{place}: the label \"{label}\" is not among those that the model knows: {LabelNames.Shown(_ids.Keys)}. "
+        : throw new InvalidDataException($"{place}: the label \"{label}\" is not among those that the model knows: "
+            + $"{LabelNames.Shown(_ids.Keys)}. "
             + "Leave such examples out, or begin with a model for another task");
 
     private static IEnumerable<string> TextsOf(LabelledExample example) => example switch

@@ -51,7 +51,8 @@ internal sealed class MaskedPart(DataPart source, TrainingOptions options) : Dat
     public override void Prepare(int length, ITrainingObserver observer, CancellationToken ct)
     {
         if (length < 3)
-            throw new ArgumentException($"sequenceLength {length} leaves no room between the tokens that begin and end a text: take 3 or more");
+            throw new ArgumentException($"sequenceLength {length} leaves no room between the tokens that begin and end a text: take 3 or "
+                + "more");
         source.Prepare(length - Frame, observer, ct);
     }
 

@@ -15,7 +15,9 @@ namespace Ingot.Training;
 /// </summary>
 public static class ModelFactory
 {
-    /// <summary>The model for a vocabulary; its context is <see cref="TrainingOptions.MaxPositionEmbeddings"/> or the sequence length.</summary>
+    /// <summary>
+    /// The model for a vocabulary; its context is <see cref="TrainingOptions.MaxPositionEmbeddings"/> or the sequence length.
+    /// </summary>
     /// <exception cref="ArgumentException"> The sizes do not fit together, a setting does not belong to the family, or it contradicts the
     /// model's folder.
     /// </exception>
@@ -104,7 +106,8 @@ public static class ModelFactory
         if (created.Count > 0 && !model.Task.IsClassification())
         {
             throw new TrainingOptionsException([$"loraRank: the model has no head for {model.Task.Name()} yet ({created[0]}), and an "
-                + "adapter's file has no place for one that is the token table: train the whole model first, or name one that has the head"]);
+                + "adapter's file has no place for one that is the token table: train the whole model first, or name one that has the "
+                + "head"]);
         }
 
         return (model.Task.IsClassification() ? created.Append(model.HeadWeight(new Graph()).Storage.Name) : created)
@@ -143,7 +146,8 @@ public static class ModelFactory
     }
 
     /// <summary>A family without a preset: its inner width is four times the width.</summary>
-    private static BertConfig Family(BertConfig c, TrainingOptions o) => c with { IntermediateSize = checked(4 * (o.HiddenSize ?? c.HiddenSize)) };
+    private static BertConfig Family(BertConfig c, TrainingOptions o) =>
+        c with { IntermediateSize = checked(4 * (o.HiddenSize ?? c.HiddenSize)) };
 
     private static BertConfig Apply(BertConfig c, TrainingOptions o, int vocabularySize, int? endOfText, int? padding,
         IReadOnlyList<string> labels)

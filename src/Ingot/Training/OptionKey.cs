@@ -226,7 +226,8 @@ public sealed class OptionKey
 
         if (_type.IsEnum)
         {
-            return Enum.GetValues(_type).Cast<Enum>().FirstOrDefault(value => EnumName(value).Equals(text.Replace('-', '_'), StringComparison.OrdinalIgnoreCase));
+            return Enum.GetValues(_type).Cast<Enum>()
+                .FirstOrDefault(value => EnumName(value).Equals(text.Replace('-', '_'), StringComparison.OrdinalIgnoreCase));
         }
 
         if (_type == typeof(double))
@@ -237,7 +238,8 @@ public sealed class OptionKey
         }
 
         // Whole numbers may be written 1e6.
-        if (!decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out decimal whole) || whole != decimal.Truncate(whole))
+        if (!decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out decimal whole)
+            || whole != decimal.Truncate(whole))
         {
             return null;
         }
@@ -271,7 +273,8 @@ public sealed class OptionKey
             double number = 0;
             if (path is null
                 || fields.Any(field => !SourceKeys.Contains(field.Key, StringComparer.OrdinalIgnoreCase))
-                || (child["weight"] is { } weight && !double.TryParse(weight, NumberStyles.Float, CultureInfo.InvariantCulture, out number)))
+                || (child["weight"] is { } weight && !double.TryParse(weight, NumberStyles.Float, CultureInfo.InvariantCulture,
+                    out number)))
             {
                 return $"holds an entry that is no text and no {{\"path\": \"…\", \"weight\": 0.5}}, but must be {Accepts}";
             }

@@ -120,8 +120,8 @@ internal sealed class PairPart(TrainingSource source, TrainingOptions options, d
             observer.OnWarning($"{Name}: {reader.Empty:N0} records without a source or a target were left out");
         if (tooLong > 0)
         {
-            observer.OnWarning($"{Name}: {tooLong:N0} of {read:N0} pairs have sources of more than {mostSource} tokens (maxSourceLength) or "
-                + $"targets of more than {mostTarget} (maxTargetLength) and were "
+            observer.OnWarning($"{Name}: {tooLong:N0} of {read:N0} pairs have sources of more than {mostSource} tokens (maxSourceLength) "
+                + $"or targets of more than {mostTarget} (maxTargetLength) and were "
                 + (options.Truncation == true ? "cut" : "left out (truncation cuts them)"));
         }
 

@@ -52,8 +52,8 @@ internal static class PairTokenizer
     {
         if (tokenizer.EosId is null)
         {
-            throw new InvalidDataException("the tokenizer has no eos_token, which ends what an encoder-decoder reads and writes: take one that "
-                + "was made for such a model, or leave tokenizer out, which trains one");
+            throw new InvalidDataException("the tokenizer has no eos_token, which ends what an encoder-decoder reads and writes: take one "
+                + "that was made for such a model, or leave tokenizer out, which trains one");
         }
     }
 }

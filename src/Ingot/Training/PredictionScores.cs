@@ -14,7 +14,9 @@ public sealed class PredictionScores
     /// <summary>Share of them that are right; NaN without any.</summary>
     public double Accuracy => (double)_right / Count;
 
-    /// <summary>Mean of the F1 of the classes that occur, as target or as prediction (<see cref="F1Average.Macro"/>); NaN without any.</summary>
+    /// <summary>
+    /// Mean of the F1 of the classes that occur, as target or as prediction (<see cref="F1Average.Macro"/>); NaN without any.
+    /// </summary>
     public double MacroF1 => _classes.Count == 0 ? double.NaN : _classes.Values.Average(c => F1Metric.F1(c.Right, c.Predicted, c.Actual));
 
     /// <summary>Adds predictions beside what they should have been.</summary>

@@ -10,7 +10,8 @@ namespace Ingot.Training;
 /// <param name="source">The files.</param>
 /// <param name="options">How they are cut and laid out.</param>
 /// <param name="fraction">Share that is held back for validation; null if all of them are for validation.</param>
-internal sealed class PreferencePart(TrainingSource source, TrainingOptions options, double? fraction) : DataPart(source.Path, source.Weight)
+internal sealed class PreferencePart(TrainingSource source, TrainingOptions options, double? fraction)
+    : DataPart(source.Path, source.Weight)
 {
     private readonly ExampleFiles _files = ExampleFiles.Open(source.Path);
     private List<TokenizedPair> _all = [];
@@ -28,7 +29,8 @@ internal sealed class PreferencePart(TrainingSource source, TrainingOptions opti
     public override bool HasValidation => _validation.Count > 0;
 
     /// <inheritdoc/>
-    public override string Contents => $"{(_train.Count > 0 ? _train : _validation).Count:N0} pairs of answers, the longest with its prompt "
+    public override string Contents =>
+        $"{(_train.Count > 0 ? _train : _validation).Count:N0} pairs of answers, the longest with its prompt "
         + $"{_train.Concat(_validation).Max(p => p.RowLength) + 1:N0} tokens";
 
     /// <inheritdoc/>
@@ -36,7 +38,8 @@ internal sealed class PreferencePart(TrainingSource source, TrainingOptions opti
 
     /// <inheritdoc/>
     public override IEnumerable<ReadOnlyMemory<byte>> ReadUtf8(CancellationToken ct) =>
-        throw new InvalidDataException($"{Name}: no tokenizer is trained on pairs of answers: leave tokenizer out, which takes the model's");
+        throw new InvalidDataException($"{Name}: no tokenizer is trained on pairs of answers: leave tokenizer out, which takes the "
+        + "model's");
 
     /// <inheritdoc/>
     public override void AppendTo(IncrementalHash hash) => hash.AppendData(Encoding.UTF8.GetBytes(Path.GetFullPath(Name)));
@@ -54,7 +57,8 @@ internal sealed class PreferencePart(TrainingSource source, TrainingOptions opti
         // An answer that is cut off would be judged by its beginning.
         var fitting = _all.FindAll(p => p.RowLength <= length);
         if (fitting.Count == 0)
-            throw new InvalidDataException($"{Name}: none of {_all.Count:N0} pairs fits into {length} tokens: take a longer sequenceLength");
+            throw new InvalidDataException($"{Name}: none of {_all.Count:N0} pairs fits into {length} tokens: take a longer "
+                + "sequenceLength");
         if (fitting.Count < _all.Count)
         {
             observer.OnWarning($"{Name}: {_all.Count - fitting.Count:N0} of {_all.Count:N0} pairs have more than {length} tokens "
@@ -71,7 +75,8 @@ internal sealed class PreferencePart(TrainingSource source, TrainingOptions opti
         (_validation, _train) = (shuffled[..held], shuffled[held..]);
         if (fraction is null && held < options.PerDeviceTrainBatchSize)
         {
-            throw new InvalidDataException($"{Name}: {held} pairs to validate on are fewer than a batch of {options.PerDeviceTrainBatchSize}: "
+            throw new InvalidDataException($"{Name}: {held} pairs to validate on are fewer than a batch of "
+                + $"{options.PerDeviceTrainBatchSize}: "
                 + "take more, or a smaller perDeviceTrainBatchSize");
         }
     }

@@ -80,7 +80,9 @@ public sealed class PreferenceStep : IDisposable
     /// The first part of a step: forward and backward. What follows is <see cref="TrainingStep.Update"/> and
     /// <see cref="TrainingStep.Finish"/> of <see cref="Step"/>.
     /// </summary>
-    /// <param name="tokens">[micro-batches · batch, length]; rows are answers with their prompts: chosen, rejected, chosen, rejected ...</param>
+    /// <param name="tokens">
+    /// [micro-batches · batch, length]; rows are answers with their prompts: chosen, rejected, chosen, rejected ...
+    /// </param>
     /// <param name="targets">What follows each token, or the ignore index: in prompts and padding.</param>
     /// <param name="step">Number of the step, for dropout.</param>
     public PreferenceResult Begin(ReadOnlySpan<int> tokens, ReadOnlySpan<int> targets, long step)

@@ -26,7 +26,11 @@ public static class Recipe
     // A recipe is a page of text; anything far larger is another file.
     private const long MaxRecipeBytes = 1 << 20;
 
-    private static readonly JsonReaderOptions ReaderOptions = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+    private static readonly JsonReaderOptions ReaderOptions = new()
+    {
+        CommentHandling = JsonCommentHandling.Skip,
+        AllowTrailingCommas = true,
+    };
 
     /// <summary>Reads the options of a run and checks them.</summary>
     /// <param name="path">The recipe's file; null for none.</param>

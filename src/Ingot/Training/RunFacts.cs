@@ -8,7 +8,8 @@ namespace Ingot.Training;
 /// <summary>What a report says of a run beside its curves: names and values.</summary>
 internal static class RunFacts
 {
-    public static IReadOnlyList<KeyValuePair<string, string>> Configuration(TrainingOptions options) => Flat(JsonNode.Parse(Recipe.ToJson(options)));
+    public static IReadOnlyList<KeyValuePair<string, string>> Configuration(TrainingOptions options) =>
+        Flat(JsonNode.Parse(Recipe.ToJson(options)));
 
     public static IReadOnlyList<KeyValuePair<string, string>> Model(ModelConfig model) => Flat(model.ToJson());
 

@@ -102,11 +102,14 @@ public static class StepBenchmark
         IReadOnlyList<CallInfo> calls = options.Timed
             ? [.. step.Program.GetCalls().Concat(step.UpdateProgram.GetCalls()).OrderByDescending(c => c.TotalSeconds)]
             : [];
-        return new StepBenchmarkResult(tokens.TokenCount / seconds, seconds * 1e3, times[times.Length / 2] * 1e3, gflops, matmul, gflops / matmul,
+        return new StepBenchmarkResult(tokens.TokenCount / seconds, seconds * 1e3, times[times.Length / 2] * 1e3, gflops, matmul,
+            gflops / matmul,
             peak / 1048576.0, hostSeconds / times[times.Length / 2], parameters.ParameterCount, calls);
     }
 
-    /// <summary>Seconds of each step, and of them those in C#; as in training, a GPU is given the next step before the result is read.</summary>
+    /// <summary>
+    /// Seconds of each step, and of them those in C#; as in training, a GPU is given the next step before the result is read.
+    /// </summary>
     private static void Measure(TrainingStep step, Batch batch, double[] times, double[] host)
     {
         var onHost = step.Parameters.Device.Kind == DeviceKind.Cpu;
@@ -157,7 +160,9 @@ public static class StepBenchmark
         })];
     }
 
-    /// <summary>The matmul library alone: each shape by itself for so many seconds, weighted as in the step; the best of its runs.</summary>
+    /// <summary>
+    /// The matmul library alone: each shape by itself for so many seconds, weighted as in the step; the best of its runs.
+    /// </summary>
     private static double MatmulRate(List<(Call Call, int Count)> shapes, DType dtype, Device device, double seconds = 0.5)
     {
         var (flops, time) = (0.0, 0.0);
@@ -214,7 +219,8 @@ public static class StepBenchmark
     {
         try
         {
-            return new NativeProgram(device, [new OpCall("matmul", operands) { Kernel = device.Kind == DeviceKind.Cpu ? "onednn" : "cublaslt" }]);
+            var kernel = device.Kind == DeviceKind.Cpu ? "onednn" : "cublaslt";
+            return new NativeProgram(device, [new OpCall("matmul", operands) { Kernel = kernel }]);
         }
         catch (IngotException e) when (e.Status is Status.ErrorUnsupported or Status.ErrorNotFound)
         {

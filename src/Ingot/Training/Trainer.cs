@@ -42,7 +42,9 @@ public enum StopReason
 public sealed record TrainingResult(
     string RunDirectory, StopReason Reason, long Steps, double Loss, double? EvalLoss, string ModelDirectory)
 {
-    /// <summary>Latest scores of what the model wrote, by metric; null unless <see cref="TrainingOptions.EvalMetrics"/> ask for them.</summary>
+    /// <summary>
+    /// Latest scores of what the model wrote, by metric; null unless <see cref="TrainingOptions.EvalMetrics"/> ask for them.
+    /// </summary>
     public IReadOnlyDictionary<string, double>? EvalScores { get; init; }
 }
 
@@ -380,14 +382,16 @@ public sealed class Trainer : IDisposable
         };
     }
 
-    /// <summary>Takes the next batch and begins a step on it. Where the data stands then belongs to the state once the step is done.</summary>
+    /// <summary>
+    /// Takes the next batch and begins a step on it. Where the data stands then belongs to the state once the step is done.
+    /// </summary>
     private BegunBatch Begin(long step)
     {
         _data.Next(_batch);
         if (!_batch.Targets.ContainsAnyExcept(Batch.Ignore))
         {
-            throw new TrainingException($"{_data.Names}: the batch of step {step + 1} has no token to learn. Are all documents of one token, "
-                + "or all answers cut off?");
+            throw new TrainingException($"{_data.Names}: the batch of step {step + 1} has no token to learn. Are all documents of one "
+                + "token, or all answers cut off?");
         }
 
         var preferences = _preferences?.Begin(_batch.Tokens, _batch.Targets, step);

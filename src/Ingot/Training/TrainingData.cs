@@ -21,7 +21,8 @@ internal sealed class TrainingData : IDisposable
     {
         (_options, _parts, _evalPart, Tokenizer, Template) = (options, parts, evalPart, tokenizer, template);
         var files = ReadFiles(tokenizer);
-        TokenizerFiles = [.. files, .. (template is null ? [] : RunChatTemplate.Files(template)).ExceptBy(files.Select(f => f.Name), f => f.Name)];
+        TokenizerFiles = [.. files, .. (template is null ? [] : RunChatTemplate.Files(template))
+            .ExceptBy(files.Select(f => f.Name), f => f.Name)];
     }
 
     /// <summary>What the model's head is for.</summary>
@@ -245,7 +246,8 @@ internal sealed class TrainingData : IDisposable
                     observer.OnWarning($"the text gives a vocabulary of only {tokenizer.VocabularySize} tokens, not {vocabulary}");
                 return tokenizer;
             case "char":
-                return DataCache.Tokenizer(Hash("char", all), () => CharacterTokenizer.Train(all.SelectMany(part => part.ReadUtf8(ct)), ct));
+                return DataCache.Tokenizer(Hash("char", all),
+                    () => CharacterTokenizer.Train(all.SelectMany(part => part.ReadUtf8(ct)), ct));
             default:
                 return Tokenizer.Load(choice);
         }

@@ -315,12 +315,14 @@ public sealed partial record TrainingOptions
         {
             if (language is not null && field is not null)
             {
-                problems.Add($"{name}LanguageField", $"does not go with {name}Language, the language of all records: leave one of them out");
+                problems.Add($"{name}LanguageField",
+                    $"does not go with {name}Language, the language of all records: leave one of them out");
             }
         }
         if (MaxLength > SequenceLength)
         {
-            problems.Add("maxLength", $"is {MaxLength}, longer than a row (sequenceLength {SequenceLength}): shorten it, or lengthen the rows");
+            problems.Add("maxLength", $"is {MaxLength}, longer than a row (sequenceLength {SequenceLength}): shorten it, or lengthen the "
+                + "rows");
         }
 
         problems.Between("padToMultipleOf", PadToMultipleOf, 1, MostTokensOfAStep);
@@ -348,7 +350,8 @@ public sealed partial record TrainingOptions
 
         problems.AtLeast("earlyStoppingPatience", EarlyStoppingPatience, 1);
         problems.NotNegative("earlyStoppingThreshold", EarlyStoppingThreshold);
-        foreach (var (key, isSet) in new[] { ("earlyStoppingPatience", EarlyStoppingPatience is not null), ("loadBestModelAtEnd", LoadBestModelAtEnd) })
+        foreach (var (key, isSet) in new[] { ("earlyStoppingPatience", EarlyStoppingPatience is not null),
+            ("loadBestModelAtEnd", LoadBestModelAtEnd) })
         {
             if (isSet && EvalData is null && ValidationFraction == 0)
             {
@@ -448,8 +451,8 @@ public sealed partial record TrainingOptions
 
         if (Objective == TrainingObjective.Dpo && (LoraRank == 0 || ModulesToSave.Count > 0))
         {
-            problems.Add("objective", "is dpo, which compares with the model that the run starts from: train an adapter (loraRank above 0) and "
-                + "no whole modules (modulesToSave), so that it stays as it is");
+            problems.Add("objective", "is dpo, which compares with the model that the run starts from: train an adapter (loraRank above 0) "
+                + "and no whole modules (modulesToSave), so that it stays as it is");
         }
 
         problems.Between("loraRank", LoraRank, 0, MostPerLayer);
@@ -462,7 +465,8 @@ public sealed partial record TrainingOptions
 
         if (LoraRank > 0 && Trainable.Count > 0)
         {
-            problems.Add("trainable", "does not go with loraRank, which trains the adapter alone: modulesToSave takes what is trained besides");
+            problems.Add("trainable", "does not go with loraRank, which trains the adapter alone: modulesToSave takes what is trained "
+                + "besides");
         }
 
         if (LoraRank == 0 && (UseDora || UseRslora || ModulesToSave.Count > 0))
@@ -541,8 +545,8 @@ public sealed partial record TrainingOptions
 
         if (Objective == TrainingObjective.Dpo)
         {
-            problems.Add("evalMetrics", "do not go with objective dpo, whose evaluations count which answers are preferred: leave them out, "
-                + "and score what the model writes with `ingot evaluate`");
+            problems.Add("evalMetrics", "do not go with objective dpo, whose evaluations count which answers are preferred: leave them "
+                + "out, and score what the model writes with `ingot evaluate`");
         }
 
         if (Task is { } task && !task.Writes())
@@ -564,7 +568,8 @@ public sealed partial record TrainingOptions
 
         public void Add(string key, string message) => All.Add(new(key, message));
 
-        public void AtLeast(string key, long? value, long least) => Require(key, value, !(value < least), $"a whole number of at least {least}");
+        public void AtLeast(string key, long? value, long least) =>
+            Require(key, value, !(value < least), $"a whole number of at least {least}");
 
         public void Between(string key, long? value, long least, long most) =>
             Require(key, value, value is null || (value >= least && value <= most), $"a whole number from {least} to {most}");
@@ -572,7 +577,8 @@ public sealed partial record TrainingOptions
         public void Positive(string key, double? value) =>
             Require(key, value, value is null || (value > 0 && double.IsFinite(value.Value)), "a number above 0");
 
-        public void NotNegative(string key, double value) => Require(key, value, value >= 0 && double.IsFinite(value), "a number of at least 0");
+        public void NotNegative(string key, double value) =>
+            Require(key, value, value >= 0 && double.IsFinite(value), "a number of at least 0");
 
         public void ShareBelowOne(string key, double value) => Require(key, value, value is >= 0 and < 1, "a number from 0 to below 1");
 
@@ -594,7 +600,8 @@ public sealed partial record TrainingOptions
         {
             if (value is null)
             {
-                Add(key, $"is not set, and the family {family} has no sizes of its own: set it, or name a preset such as gpt2-124m as model");
+                Add(key, $"is not set, and the family {family} has no sizes of its own: set it, or name a preset such as gpt2-124m as "
+                    + "model");
             }
         }
 

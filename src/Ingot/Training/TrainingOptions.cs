@@ -26,7 +26,8 @@ public sealed partial record TrainingOptions
 
     /// <summary>
     /// What the model's head is for: "causal_lm", "masked_lm", "sequence_classification", "token_classification" or "seq2seq_lm"; unset
-    /// takes that of the model's folder, or for a new bert or roberta masked_lm, for an encoder-decoder seq2seq_lm and for others causal_lm.
+    /// takes that of the model's folder, or for a new bert or roberta masked_lm, for an encoder-decoder seq2seq_lm and for others
+    /// causal_lm.
     /// </summary>
     public ModelTask? Task { get; init; }
 
@@ -60,7 +61,9 @@ public sealed partial record TrainingOptions
     /// <summary>Activation: gelu, gelu_new (tanh approximation), relu or silu; unset takes the preset's.</summary>
     public string? HiddenAct { get; init; }
 
-    /// <summary>Share of activations dropped in training, at the embedding and at the end of each block's two branches; 0 to below 1.</summary>
+    /// <summary>
+    /// Share of activations dropped in training, at the embedding and at the end of each block's two branches; 0 to below 1.
+    /// </summary>
     public double Dropout { get; init; }
 
     // ---- Data ----
@@ -123,7 +126,9 @@ public sealed partial record TrainingOptions
     /// </summary>
     public bool? Truncation { get; init; }
 
-    /// <summary>Whether rows hold as many whole examples as fit, which do not see each other; otherwise each is padded to its batch's longest.</summary>
+    /// <summary>
+    /// Whether rows hold as many whole examples as fit, which do not see each other; otherwise each is padded to its batch's longest.
+    /// </summary>
     public bool Packing { get; init; } = true;
 
     /// <summary>Without packing: rows are padded to a multiple of this; unset means 32, or 8 for pairs of texts.</summary>
@@ -250,7 +255,9 @@ public sealed partial record TrainingOptions
     /// <summary>Label smoothing of the training loss, 0 to below 1.</summary>
     public double LabelSmoothingFactor { get; init; }
 
-    /// <summary>Optimizer steps are left out when the loss or the gradient's norm lies this many deviations above its mean; 0 never.</summary>
+    /// <summary>
+    /// Optimizer steps are left out when the loss or the gradient's norm lies this many deviations above its mean; 0 never.
+    /// </summary>
     public double SkipZScore { get; init; }
 
     /// <summary>Training stops with an error after this many steps left out in a row, not-finite ones included.</summary>
@@ -264,7 +271,9 @@ public sealed partial record TrainingOptions
     /// <summary>Parameters that stay as they are, by patterns of their names; wins over trainable.</summary>
     public IReadOnlyList<string> Freeze { get; init; } = [];
 
-    /// <summary>What the learning rate is multiplied by, by pattern, for example "wte" to 0.1; factors of several patterns multiply.</summary>
+    /// <summary>
+    /// What the learning rate is multiplied by, by pattern, for example "wte" to 0.1; factors of several patterns multiply.
+    /// </summary>
     public IReadOnlyDictionary<string, string> LearningRateFactors { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Learning rate of a layer as a share of that of the next one, above 0 to 1; the head and the final norm come last.</summary>
@@ -284,7 +293,9 @@ public sealed partial record TrainingOptions
     /// <summary>Dropout of the adapter's input, 0 to below 1.</summary>
     public double LoraDropout { get; init; }
 
-    /// <summary>Layers with an adapter, by the end of their name, for example q_proj and v_proj; "all-linear" takes all in the blocks.</summary>
+    /// <summary>
+    /// Layers with an adapter, by the end of their name, for example q_proj and v_proj; "all-linear" takes all in the blocks.
+    /// </summary>
     public IReadOnlyList<string> LoraTargets { get; init; } = [LoraConfig.AllLinear];
 
     /// <summary>Whether the adapter's output is multiplied by loraAlpha over the root of the rank (rsLoRA).</summary>
@@ -320,7 +331,9 @@ public sealed partial record TrainingOptions
     /// <summary>Whether a GPU's tensor cores may multiply fp32 numbers rounded to TF32 (10 bits of fraction): faster, less exact.</summary>
     public bool Tf32 { get; init; }
 
-    /// <summary>What the backward pass computes again to save memory: "none", "cheap" (norms and activations) or "block" (whole blocks).</summary>
+    /// <summary>
+    /// What the backward pass computes again to save memory: "none", "cheap" (norms and activations) or "block" (whole blocks).
+    /// </summary>
     public GradientCheckpointing GradientCheckpointing { get; init; } = GradientCheckpointing.None;
 
     /// <summary>Seed of the weights, of the order of the data and of dropout.</summary>
@@ -357,7 +370,8 @@ public sealed partial record TrainingOptions
     public IReadOnlyList<string> EvalMetrics { get; init; } = [];
 
     /// <summary>
-    /// evalMetrics: what bleu, rouge and meteor take for words: 13a, intl, zh (for Chinese), char or none; unset means what each has by itself.
+    /// evalMetrics: what bleu, rouge and meteor take for words: 13a, intl, zh (for Chinese), char or none; unset means what each has by
+    /// itself.
     /// </summary>
     public string? EvalTokenize { get; init; }
 
@@ -371,13 +385,17 @@ public sealed partial record TrainingOptions
             Meteor = new() { Tokenize = words },
         });
 
-    /// <summary>evalMetrics: most texts that are written for an evaluation, for examples from all over the validation data; 0 for all.</summary>
+    /// <summary>
+    /// evalMetrics: most texts that are written for an evaluation, for examples from all over the validation data; 0 for all.
+    /// </summary>
     public int EvalGenerations { get; init; } = 200;
 
     /// <summary>evalMetrics: most tokens of a text; unset means twice as many as the longest reference has.</summary>
     public int? GenerationMaxLength { get; init; }
 
-    /// <summary>evalMetrics of encoder-decoders: beams of beam search; unset takes those of the model's generation_config.json, or 1.</summary>
+    /// <summary>
+    /// evalMetrics of encoder-decoders: beams of beam search; unset takes those of the model's generation_config.json, or 1.
+    /// </summary>
     public int? GenerationNumBeams { get; init; }
 
     /// <summary>Steps between checkpoints; 0 keeps only the last.</summary>
@@ -395,7 +413,9 @@ public sealed partial record TrainingOptions
     /// </summary>
     public string MetricForBestModel { get; init; } = CheckpointScore.Loss;
 
-    /// <summary>Directory of the run; unset means runs/ and the run's name, to which the command line adds a number if it is taken.</summary>
+    /// <summary>
+    /// Directory of the run; unset means runs/ and the run's name, to which the command line adds a number if it is taken.
+    /// </summary>
     public string? OutputDir { get; init; }
 
     /// <summary>Name of the run; unset takes the recipe's or the model's name.</summary>

@@ -45,7 +45,8 @@ public static class TrainingPlan
     {
         KernelPlugins.Load(options.Plugins);
         return Make(ModelFactory.Adapt(
-            ModelFactory.Create(options, options.VocabSize ?? Presets.Find(options.Model)?.VocabularySize ?? 8192, null), options), options);
+            ModelFactory.Create(options, options.VocabSize ?? Presets.Find(options.Model)?.VocabularySize ?? 8192, null), options),
+            options);
     }
 
     /// <summary>Plans the training of a model.</summary>
@@ -65,7 +66,9 @@ public static class TrainingPlan
         }
     }
 
-    /// <summary>Throws if the device and the machine have not as much memory available as the plan takes; the message says what to change.</summary>
+    /// <summary>
+    /// Throws if the device and the machine have not as much memory available as the plan takes; the message says what to change.
+    /// </summary>
     /// <exception cref="InsufficientMemoryException">It does not fit.</exception>
     public static void RequireMemory(PlanReport plan, Device device)
     {
@@ -78,8 +81,9 @@ public static class TrainingPlan
         {
             if (plan.TotalBytes > available)
             {
-                throw new InsufficientMemoryException($"training takes {Gigabytes(plan.TotalBytes)} ({state}, {Gigabytes(plan.SnapshotBytes)} "
-                    + $"for the copy that a checkpoint is written from), but {Gigabytes(available)} are available: {WayOut}");
+                throw new InsufficientMemoryException($"training takes {Gigabytes(plan.TotalBytes)} ({state}, "
+                    + $"{Gigabytes(plan.SnapshotBytes)} for the copy that a checkpoint is written from), but {Gigabytes(available)} are "
+                    + $"available: {WayOut}");
             }
 
             return;
@@ -94,8 +98,8 @@ public static class TrainingPlan
         var host = Device.Cpu.GetMemory().Available;
         if (plan.SnapshotBytes > host)
         {
-            throw new InsufficientMemoryException($"the copy that a checkpoint is written from takes {Gigabytes(plan.SnapshotBytes)} of the "
-                + $"host's memory, but {Gigabytes(host)} are available: end other programs, or take a smaller model");
+            throw new InsufficientMemoryException($"the copy that a checkpoint is written from takes {Gigabytes(plan.SnapshotBytes)} of "
+                + $"the host's memory, but {Gigabytes(host)} are available: end other programs, or take a smaller model");
         }
     }
 
@@ -142,7 +146,8 @@ public static class TrainingPlan
         var step = StepOptions(options, model);
         var layout = ParameterSelection.Layout(model, options);
         var graph = TrainingStep.Write(model, step, layout: layout);
-        var plan = CompiledGraph.Prepare(graph, new CompileOptions { Train = true, Recompute = step.Recompute, HeadBytes = step.HeadBytes });
+        var plan = CompiledGraph.Prepare(graph,
+            new CompileOptions { Train = true, Recompute = step.Recompute, HeadBytes = step.HeadBytes });
         var trained = checked(layout.TrainedElements * 4);
         // An adapter's checkpoints hold what is trained and nothing else.
         var frozen = checked((layout.Elements - layout.TrainedElements) * step.ComputeType.Size());

@@ -43,7 +43,8 @@ public sealed class TrainingSources : IReadOnlyList<TrainingSource>, IEquatable<
     public TrainingSource this[int index] => _sources[index];
 
     /// <summary>One source: "PATH" or "PATH:WEIGHT".</summary>
-    public static implicit operator TrainingSources?(string? path) => path is null ? null : new TrainingSources([TrainingSource.Parse(path)]);
+    public static implicit operator TrainingSources?(string? path) =>
+        path is null ? null : new TrainingSources([TrainingSource.Parse(path)]);
 
     /// <summary>Several sources.</summary>
     public static TrainingSources Create(ReadOnlySpan<TrainingSource> sources) => new([.. sources]);

@@ -92,8 +92,8 @@ public readonly record struct StepResult(double Loss, double GradientNorm, bool 
 /// </summary>
 public sealed class TrainingStep : IDisposable
 {
-    // What a pass is given lies behind its tokens and targets (and positions, segments and token types), what an update is given and what comes of it
-    // in buffers of their own; each value on its own cache line.
+    // What a pass is given lies behind its tokens and targets (and positions, segments and token types), what an update is given and what
+    // comes of it in buffers of their own; each value on its own cache line.
     private const long LimitsAt = 0, SchedulesAt = 64, ScheduleBytes = 64;
     private const long LossAt = 0, NormAt = 64, ControlAt = 128, SquaresAt = 192, ResultsBytes = 256;
 

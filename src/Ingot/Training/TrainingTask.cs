@@ -11,7 +11,9 @@ internal static class TrainingTask
     /// <summary>The task, and the labels of a classifier that has some already; those of a new one are found in the data.</summary>
     /// <param name="options">The run's options.</param>
     /// <param name="checkpoint">Folder of the checkpoint that is resumed; null for a new run.</param>
-    /// <exception cref="TrainingOptionsException">An option does not go with the task, or a folder's model has no head and no task is named.</exception>
+    /// <exception cref="TrainingOptionsException">
+    /// An option does not go with the task, or a folder's model has no head and no task is named.
+    /// </exception>
     public static (ModelTask Task, IReadOnlyList<string> Labels) Find(TrainingOptions options, string? checkpoint)
     {
         var (task, labels) = FindUnchecked(options, checkpoint);
@@ -30,7 +32,8 @@ internal static class TrainingTask
         var task = options.Task ?? model.Task;
         return task != ModelTask.FeatureExtraction
             ? (task, task == model.Task ? model.Labels : [])
-            : throw new TrainingOptionsException([$"task is not set, and the {model.ModelType} in {options.Model} has no head: set it to one of "
+            : throw new TrainingOptionsException([$"task is not set, and the {model.ModelType} in {options.Model} has no head: set it to "
+                + "one of "
                 + string.Join(", ", BertConfig.Tasks.Where(t => t != ModelTask.FeatureExtraction).Select(t => t.Name()))]);
     }
 

@@ -37,7 +37,8 @@ internal static class AdapterCommand
     {
         var model = FolderOption("--model", "The folder of the model that the adapter is in.");
         var (adapter, output) = (AdapterOption(), OutputOption());
-        var command = new Command("unmerge", "Write the base of a merged model, to the last digit but for rounding. DoRA cannot be taken out.")
+        var command = new Command("unmerge", "Write the base of a merged model, to the last digit but for rounding. DoRA cannot be taken "
+            + "out.")
         {
             model, adapter, output,
         };

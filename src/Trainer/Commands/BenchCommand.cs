@@ -6,7 +6,9 @@ using Ingot.Training;
 
 namespace Ingot.Trainer.Commands;
 
-/// <summary>`ingot bench`: the speed of whole training steps, beside what the matmul library reaches on this machine, and of generation.</summary>
+/// <summary>
+/// `ingot bench`: the speed of whole training steps, beside what the matmul library reaches on this machine, and of generation.
+/// </summary>
 internal static class BenchCommand
 {
     public static Command Create()
@@ -109,11 +111,13 @@ internal static class BenchCommand
     {
         double all = calls.Sum(call => call.Seconds);
         Console.WriteLine("   share          ms  calls   GFLOP/s      GB/s  kernel");
-        foreach (var kernel in calls.GroupBy(call => $"{call.Op}/{call.Kernel}").OrderByDescending(group => group.Sum(call => call.Seconds)))
+        foreach (var kernel in calls.GroupBy(call => $"{call.Op}/{call.Kernel}")
+            .OrderByDescending(group => group.Sum(call => call.Seconds)))
         {
             double seconds = kernel.Sum(call => call.Seconds);
             Console.WriteLine($"{seconds / all,8:P1}  {1e3 * seconds,10:N2}  {kernel.Count(),5}"
-                + $"  {kernel.Sum(call => call.Flops) / seconds / 1e9,8:N1}  {kernel.Sum(call => call.Bytes) / seconds / 1e9,8:N1}  {kernel.Key}");
+                + $"  {kernel.Sum(call => call.Flops) / seconds / 1e9,8:N1}  {kernel.Sum(call => call.Bytes) / seconds / 1e9,8:N1}  "
+                + $"{kernel.Key}");
         }
     }
 

@@ -76,7 +76,8 @@ internal static class BenchGenerateCommand
         }
     }
 
-    private static void WriteJson(string preset, GenerationBenchmarkOptions options, GenerationBenchmarkResult figures) => Text.WriteJson(writer =>
+    private static void WriteJson(string preset, GenerationBenchmarkOptions options,
+        GenerationBenchmarkResult figures) => Text.WriteJson(writer =>
     {
         writer.WriteStartObject();
         writer.WriteString("preset", preset);

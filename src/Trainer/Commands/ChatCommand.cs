@@ -28,7 +28,11 @@ internal static class ChatCommand
                 + $"{string.Join(", ", ChatTemplate.BuiltInNames)}. [default: the model's own]",
             HelpName = "name",
         };
-        var system = new Option<string?>("--system") { Description = "What is said ahead of the conversation about the model's part.", HelpName = "text" };
+        var system = new Option<string?>("--system")
+        {
+            Description = "What is said ahead of the conversation about the model's part.",
+            HelpName = "text",
+        };
         var settings = GenerationSettings.ForPrompts();
         Option<string> precision = PrecisionOption.Create();
         Option<string> device = DeviceOption.Create();
@@ -182,7 +186,8 @@ internal static class ChatCommand
                 Console.WriteLine(Commands);
                 return null;
             default:
-                Console.WriteLine(command == "/save" ? "(/save needs the name of a file)" : $"(there is no command {command}; /help shows them)");
+                Console.WriteLine(command == "/save" ? "(/save needs the name of a file)"
+                    : $"(there is no command {command}; /help shows them)");
                 return null;
         }
     }

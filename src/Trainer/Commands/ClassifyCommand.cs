@@ -10,7 +10,10 @@ namespace Ingot.Trainer.Commands;
 /// <summary>`ingot classify`: a trained classifier labels texts or their words.</summary>
 internal static class ClassifyCommand
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     public static Command Create()
     {
@@ -28,7 +31,11 @@ internal static class ClassifyCommand
         Option<string?> adapter = AdapterOption.Create();
         Option<string> precision = PrecisionOption.Create();
         Option<string> device = DeviceOption.Create();
-        var output = new Option<string?>("--output") { Description = "File for the labels, in place of standard output.", HelpName = "file" };
+        var output = new Option<string?>("--output")
+        {
+            Description = "File for the labels, in place of standard output.",
+            HelpName = "file",
+        };
         var json = new Option<bool>("--json") { Description = "Write a JSON object for each text, one a line." };
         var command = new Command("classify", "Label texts, or their words, with a trained classifier.")
         {
@@ -84,7 +91,8 @@ internal static class ClassifyCommand
             yield break;
         }
 
-        foreach ((IReadOnlyList<LabelScore> labels, (string Text, string? Pair) text) in classifier.Classify(texts, cancellationToken).Zip(texts))
+        foreach ((IReadOnlyList<LabelScore> labels, (string Text, string? Pair) text) in classifier.Classify(texts, cancellationToken)
+            .Zip(texts))
         {
             yield return json
                 ? JsonSerializer.Serialize(new { text.Text, labels[0].Label, labels[0].Score, Labels = labels }, Json)

@@ -64,7 +64,8 @@ internal static class DataPrepareCommand
     {
         var most = report.Rules.MaxBy(rule => rule.Tally.DocumentsRemoved);
         Console.Error.WriteLine(most is { Tally.DocumentsRemoved: > 0 }
-            ? $"error: no document is left; {most.Name} removed {most.Tally.DocumentsRemoved:#,0} of {report.Records:#,0}. The report shows examples."
+            ? $"error: no document is left; {most.Name} removed {most.Tally.DocumentsRemoved:#,0} of {report.Records:#,0}. The report "
+                + "shows examples."
             : "error: there was no document in the input");
         return ExitCodes.Failure;
     }

@@ -42,7 +42,8 @@ internal static class DataRulesCommand
             foreach (var rule in kind)
             {
                 var source = rule.Source.Length > 0 ? $" ({rule.Source})" : "";
-                Console.WriteLine($"  {rule.Name,-28} {Setting(rule, RuleSet.Text),-7} {Setting(rule, RuleSet.Web),-7} {rule.Summary}{source}");
+                Console.WriteLine($"  {rule.Name,-28} {Setting(rule, RuleSet.Text),-7} {Setting(rule, RuleSet.Web),-7} "
+                    + $"{rule.Summary}{source}");
             }
         }
 

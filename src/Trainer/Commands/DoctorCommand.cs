@@ -60,7 +60,8 @@ internal static class DoctorCommand
             findings.Add("", $"{LibraryPath()} ({(IsSet("INGOT_LIBRARY") ? "named by INGOT_LIBRARY" : "found beside the program")})");
             if (!build.Configuration.Contains("Release", StringComparison.OrdinalIgnoreCase))
             {
-                findings.Warn("the native library is not a Release build and slow: cmake --preset release && cmake --build --preset release");
+                findings.Warn("the native library is not a Release build and slow: cmake --preset release && cmake --build --preset "
+                    + "release");
             }
 
             return true;
@@ -77,7 +78,8 @@ internal static class DoctorCommand
     {
         using var process = Process.GetCurrentProcess();
         return process.Modules.Cast<ProcessModule>()
-            .FirstOrDefault(module => Path.GetFileName(module.FileName) is "libingot.so" or "libingot.dylib" or "ingot.dll")?.FileName ?? "loaded";
+            .FirstOrDefault(module => Path.GetFileName(module.FileName) is "libingot.so" or "libingot.dylib" or "ingot.dll")?.FileName
+                ?? "loaded";
     }
 
     private static void CheckProcessor(Findings findings)
@@ -104,8 +106,9 @@ internal static class DoctorCommand
         foreach (Device gpu in Device.All.Where(device => device.Kind == DeviceKind.Cuda))
         {
             DeviceProperties properties = gpu.Properties;
-            findings.Add($"cuda:{number++}", $"{properties.Name}, compute capability {properties.ComputeCapability / 10}.{properties.ComputeCapability % 10}, "
-                + $"{properties.ComputeUnits} multiprocessors, {Text.Bytes(gpu.GetMemory().Available)} available of {Text.Bytes(properties.MemoryBytes)}");
+            findings.Add($"cuda:{number++}", $"{properties.Name}, compute capability "
+                + $"{properties.ComputeCapability / 10}.{properties.ComputeCapability % 10}, {properties.ComputeUnits} multiprocessors, "
+                + $"{Text.Bytes(gpu.GetMemory().Available)} available of {Text.Bytes(properties.MemoryBytes)}");
         }
 
         findings.Add("CUDA", cuda.Available ? cuda.Module : $"no GPU is used: {cuda.Problem}");
@@ -132,7 +135,8 @@ internal static class DoctorCommand
         findings.Add("memory", $"{Text.Bytes(available)} available of {Text.Bytes(Math.Min(Device.Cpu.Properties.MemoryBytes, limit))}");
         if (available < LowMemory)
         {
-            findings.Warn("little memory is available: end other programs, or train small models (`ingot plan RECIPE` says what a run takes)");
+            findings.Warn("little memory is available: end other programs, or train small models (`ingot plan RECIPE` says what a run "
+                + "takes)");
         }
     }
 
@@ -182,7 +186,8 @@ internal static class DoctorCommand
             findings.Add(name, $"a small matmul is {(right ? "right" : "wrong")}{where}");
             if (!right)
             {
-                findings.Fail("the native library computes wrongly{where} on this machine: run its tests (./build.sh test), and report what fails");
+                findings.Fail("the native library computes wrongly{where} on this machine: run its tests (./build.sh test), and report "
+                    + "what fails");
             }
         }
         catch (IngotException e)
@@ -212,10 +217,12 @@ internal static class DoctorCommand
 
     private static void CheckEnvironment(Findings findings)
     {
-        string[] set = [.. Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(name => name.StartsWith("INGOT_", StringComparison.Ordinal))];
+        string[] set = [.. Environment.GetEnvironmentVariables().Keys.Cast<string>()
+            .Where(name => name.StartsWith("INGOT_", StringComparison.Ordinal))];
         if (set.Length > 0)
         {
-            findings.Add("environment", string.Join(", ", set.Order().Select(name => $"{name}={Environment.GetEnvironmentVariable(name)}")));
+            findings.Add("environment", string.Join(", ",
+                set.Order().Select(name => $"{name}={Environment.GetEnvironmentVariable(name)}")));
         }
     }
 

@@ -43,7 +43,8 @@ internal static class EmbedCommand
             bool tensors = path?.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase) == true;
             if (path is not null && !tensors && !path.EndsWith(".jsonl", StringComparison.OrdinalIgnoreCase))
             {
-                throw new TrainingOptionsException([$"--output {path}: the name must end with .jsonl or .safetensors, which says the form"]);
+                throw new TrainingOptionsException([$"--output {path}: the name must end with .jsonl or .safetensors, which says the "
+                    + "form"]);
             }
 
             IReadOnlyList<(string Text, string? Pair)> texts = TextFile.Read(result.GetRequiredValue(input)!);
@@ -82,7 +83,8 @@ internal static class EmbedCommand
         {
             float[] all = [.. vectors.SelectMany(vector => vector)];
             var source = new SafetensorsSource("embeddings", SafetensorsDtype.F32, [all.Length / width, width],
-                (offset, destination) => MemoryMarshal.AsBytes<float>(all).Slice(checked((int)offset), destination.Length).CopyTo(destination));
+                (offset, destination) => MemoryMarshal.AsBytes<float>(all).Slice(checked((int)offset), destination.Length)
+                .CopyTo(destination));
             string partial = path + ".partial";
             using (FileStream file = File.Create(partial))
             {

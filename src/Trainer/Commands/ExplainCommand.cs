@@ -21,14 +21,14 @@ internal static class ExplainCommand
         var pair = new Option<string?>("--textPair") { Description = "The second text, for encoders of pairs.", HelpName = "text" };
         var target = new Option<string?>("--target")
         {
-            Description = "What to explain in place of the model's own choice: how the text goes on, what an encoder-decoder writes, the token "
-                + "behind a mask, or a label.",
+            Description = "What to explain in place of the model's own choice: how the text goes on, what an encoder-decoder writes, the "
+                + "token behind a mask, or a label.",
             HelpName = "text",
         };
         var token = new Option<int[]>("--token")
         {
-            Description = "Numbers of the tokens whose predictions are attributed, from 0 as on the page; the one behind the last is what comes "
-                + "next. Default: that one, or all of the target; what an encoder-decoder wrote; what is masked.",
+            Description = "Numbers of the tokens whose predictions are attributed, from 0 as on the page; the one behind the last is what "
+                + "comes next. Default: that one, or all of the target; what an encoder-decoder wrote; what is masked.",
             HelpName = "number",
             AllowMultipleArgumentsPerToken = true,
         };
@@ -45,8 +45,16 @@ internal static class ExplainCommand
         };
         method.AcceptOnlyFromAmong("gradient-times-input", "integrated-gradients");
         Option<int> steps = NumberOption.Create("steps", "Steps of integrated gradients.", new ExplainOptions().Steps);
-        var from = new Option<string?>("--sourceLanguage") { Description = "Language of the source, for models of several languages.", HelpName = "code" };
-        var to = new Option<string?>("--targetLanguage") { Description = "Language that is written, for models of several languages.", HelpName = "code" };
+        var from = new Option<string?>("--sourceLanguage")
+        {
+            Description = "Language of the source, for models of several languages.",
+            HelpName = "code",
+        };
+        var to = new Option<string?>("--targetLanguage")
+        {
+            Description = "Language that is written, for models of several languages.",
+            HelpName = "code",
+        };
         Option<string> precision = PrecisionOption.Create();
         Option<string> device = DeviceOption.Create();
         var output = new Option<string>("--output")
@@ -119,7 +127,8 @@ internal static class ExplainCommand
         }
 
         return text ?? (Console.IsInputRedirected ? Console.In.ReadToEnd().TrimEnd('\r', '\n')
-            : throw new TrainingOptionsException(["there is nothing to explain: give --text or --textFile, or the text on standard input"]));
+            : throw new TrainingOptionsException(["there is nothing to explain: give --text or --textFile, or the text on standard "
+                + "input"]));
     }
 
     private static void Progress(string part, int done, int all) =>
@@ -135,7 +144,8 @@ internal static class ExplainCommand
                 .OrderByDescending(pair => Math.Abs(pair.Second)).Take(4);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{prediction.Token} {Quoted(prediction.Text)} {Math.Exp(prediction.Values.LogProbability):0.0000}: ")
-                + string.Join("  ", tokens.Select(pair => string.Create(CultureInfo.InvariantCulture, $"{Quoted(pair.Text)} {pair.Value:+0.000;-0.000}"))));
+                + string.Join("  ", tokens.Select(pair =>
+                    string.Create(CultureInfo.InvariantCulture, $"{Quoted(pair.Text)} {pair.Value:+0.000;-0.000}"))));
         }
 
         if (explanation.Note is { } note)

@@ -27,7 +27,11 @@ internal static class GenerateCommand
         Option<string> precision = PrecisionOption.Create();
         Option<string> device = DeviceOption.Create();
         var kernels = new KernelOption();
-        var output = new Option<string?>("--output") { Description = "File for the texts, in place of standard output.", HelpName = "file" };
+        var output = new Option<string?>("--output")
+        {
+            Description = "File for the texts, in place of standard output.",
+            HelpName = "file",
+        };
         var json = new Option<bool>("--json") { Description = "Write a JSON object for each text, one a line." };
         var command = new Command("generate", "Let a trained model continue texts.") { model, adapter, prompt, promptFile };
         settings.AddTo(command);
@@ -110,7 +114,8 @@ internal static class GenerateCommand
         Console.WriteLine();
     }
 
-    private static void Write(TextGenerator generator, IReadOnlyList<string> prompts, GenerationOptions options, int batchSize, string? path,
+    private static void Write(TextGenerator generator, IReadOnlyList<string> prompts, GenerationOptions options, int batchSize,
+        string? path,
         bool json, CancellationToken cancellationToken)
     {
         if (path is null)

@@ -38,15 +38,18 @@ internal static class PlanCommand
 
     private static void WriteText(PlanReport plan, TrainingOptions training)
     {
-        Console.WriteLine($"model        {training.Model}: {plan.Model.Layers} layers, width {plan.Model.Width}, vocabulary {plan.Model.VocabularySize:N0}");
+        Console.WriteLine($"model        {training.Model}: {plan.Model.Layers} layers, width {plan.Model.Width}, vocabulary "
+            + $"{plan.Model.VocabularySize:N0}");
         Console.WriteLine($"parameters   {plan.Parameters:N0}{(plan.TrainedParameters < plan.Parameters
             ? $", of which {plan.TrainedParameters:N0} are trained ({100.0 * plan.TrainedParameters / plan.Parameters:0.##} %)" : "")}");
-        Console.WriteLine($"step         {plan.TokensPerStep:N0} tokens, {plan.FlopsPerStep / 1e9:N1} GFLOP, {plan.Calls:N0} kernel calls a pass");
+        Console.WriteLine($"step         {plan.TokensPerStep:N0} tokens, {plan.FlopsPerStep / 1e9:N1} GFLOP, {plan.Calls:N0} kernel calls "
+            + "a pass");
         Console.WriteLine("memory");
         Console.WriteLine($"  parameters {Text.Bytes(plan.ParameterBytes),12}");
         Console.WriteLine($"  gradients  {Text.Bytes(plan.GradientBytes),12}");
         Console.WriteLine($"  optimizer  {Text.Bytes(plan.OptimizerBytes),12}");
-        Console.WriteLine($"  activations{Text.Bytes(plan.ActivationBytes),12}   ({Text.Bytes(plan.UnsharedActivationBytes)} if nothing were shared)");
+        Console.WriteLine($"  activations{Text.Bytes(plan.ActivationBytes),12}   ({Text.Bytes(plan.UnsharedActivationBytes)} if nothing "
+            + "were shared)");
         Console.WriteLine($"  checkpoint {Text.Bytes(plan.SnapshotBytes),12}   (a copy, to write while training goes on)");
         Console.WriteLine($"  together   {Text.Bytes(plan.TotalBytes),12}");
         if (DeviceChoice.KindOf(training.Device) == DeviceKind.Cuda)
@@ -59,7 +62,8 @@ internal static class PlanCommand
             Console.WriteLine("kernels");
             foreach (PlannedKernel kernel in kernels)
             {
-                Console.WriteLine($"  {$"{kernel.Op}={kernel.Kernel}",-32}{kernel.Calls,6:N0} calls {kernel.Flops / 1e9,12:N2} GFLOP {kernel.Bytes / 1e6,12:N1} MB");
+                Console.WriteLine($"  {$"{kernel.Op}={kernel.Kernel}",-32}{kernel.Calls,6:N0} calls {kernel.Flops / 1e9,12:N2} GFLOP "
+                    + $"{kernel.Bytes / 1e6,12:N1} MB");
             }
         }
     }

@@ -36,7 +36,8 @@ internal static class ProfileDiffCommand
             {
                 string change = entry is { Before: > 0, After: { } value } ? $"{(value / entry.Before.Value) - 1:+0.0%;-0.0%}" : "-";
                 Console.WriteLine($"{Milliseconds(entry.Before),11} {Milliseconds(entry.After),11}"
-                    + $" {1e3 * entry.Difference,8:+0.000;-0.000} {change,7}  {1e3 * entry.Noise,7:N3}  {entry.Verdict.ToString().ToLowerInvariant(),-7}  {entry.Name}");
+                    + $" {1e3 * entry.Difference,8:+0.000;-0.000} {change,7}  {1e3 * entry.Noise,7:N3}  "
+                    + $"{entry.Verdict.ToString().ToLowerInvariant(),-7}  {entry.Name}");
             }
 
             if (group.Count() > shown.Length)

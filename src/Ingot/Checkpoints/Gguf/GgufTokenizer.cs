@@ -160,7 +160,8 @@ internal sealed class GgufTokenizer
     {
         if (Find(root, "pre_tokenizer") is not { } pre)
             throw new InvalidDataException("it has no pre_tokenizer; a GGUF file needs that of GPT-2, Llama 3 or Qwen 2");
-        JsonElement[] steps = pre.GetProperty("type").GetString() == "Sequence" ? [.. pre.GetProperty("pretokenizers").EnumerateArray()] : [pre];
+        JsonElement[] steps = pre.GetProperty("type").GetString() == "Sequence"
+            ? [.. pre.GetProperty("pretokenizers").EnumerateArray()] : [pre];
         var split = steps.FirstOrDefault(step => step.GetProperty("type").GetString() == "Split");
         var bytes = steps.FirstOrDefault(step => step.GetProperty("type").GetString() == "ByteLevel");
         if (steps.Length > 2 || bytes.ValueKind == JsonValueKind.Undefined || IsTrue(bytes, "add_prefix_space"))

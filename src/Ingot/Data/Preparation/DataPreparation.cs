@@ -40,7 +40,8 @@ public sealed class DataPreparation : IDisposable
     private readonly ConcurrentBag<Desk> _desks = [];
 
     private DataPreparation(
-        PreparationOptions options, IReadOnlyList<SourceFile> files, RuleSettings settings, Contamination? contamination, PreparationState state)
+        PreparationOptions options, IReadOnlyList<SourceFile> files, RuleSettings settings, Contamination? contamination,
+        PreparationState state)
     {
         _options = options;
         _output = options.Output!;
@@ -53,11 +54,13 @@ public sealed class DataPreparation : IDisposable
         _lock = Lock(PreparationState.FolderOf(_output));
         try
         {
-            var memory = options.MaxMemory > 0 ? (long)(options.MaxMemory * (1L << 30)) : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 * 3;
+            var memory = options.MaxMemory > 0 ? (long)(options.MaxMemory * (1L << 30))
+                : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 4 * 3;
             _budget = new MemoryBudget(memory);
             _duplicates = new DuplicateFinder(InProgress("documents"), state.Kept, settings, _budget);
             _lines = _cleaner.ComparesLines ? new LineIndex(InProgress("lines"), state.Lines, _budget) : null;
-            _shards = new ShardWriter(_output, (options.OutputFormat == OutputFormat.Text ? ".txt" : ".jsonl") + (options.Gzip ? ".gz" : ""), state.Report);
+            _shards = new ShardWriter(_output, (options.OutputFormat == OutputFormat.Text ? ".txt" : ".jsonl")
+                + (options.Gzip ? ".gz" : ""), state.Report);
             _shards.RemoveOthers();
         }
         catch
@@ -88,7 +91,8 @@ public sealed class DataPreparation : IDisposable
         var files = InputFiles.Find(options.Input, options.Format);
         var settings = new RuleSettings(options.RuleSet, options.Rules);
         var evaluation = options.Decontaminate.Count == 0 ? [] : InputFiles.Find(options.Decontaminate, InputFormat.Auto);
-        var contamination = evaluation.Count == 0 || settings["contamination"] is not { } n ? null : Contamination.Load(evaluation, (int)n, ct);
+        var contamination = evaluation.Count == 0 || settings["contamination"] is not { } n ? null
+            : Contamination.Load(evaluation, (int)n, ct);
         var state = FindState(options, files, evaluation, settings);
         using var preparation = new DataPreparation(options, files, settings, contamination, state);
         return preparation.Run(progress, ct);
@@ -127,7 +131,8 @@ public sealed class DataPreparation : IDisposable
             }
 
             var done = filesDone + batch.FilePosition;
-            progress?.Report(new PreparationProgress(done, total, first ??= done - batch.FilePosition, report.Records, report.RecordBytes, report.Documents));
+            progress?.Report(new PreparationProgress(done, total, first ??= done - batch.FilePosition, report.Records, report.RecordBytes,
+                report.Documents));
         }
 
         (_state.File, _state.Record) = (_files.Count, 0);
@@ -244,7 +249,8 @@ public sealed class DataPreparation : IDisposable
         var rules = options.Rules.OrderBy(rule => RuleTable.IndexOf(rule.Key)).ToDictionary(
             rule => RuleTable.All[RuleTable.IndexOf(rule.Key)].Name, rule => rule.Value);
         var deciding = JsonSerializer.SerializeToElement(
-            options with { Rules = rules, OverwriteOutput = false, Threads = 0, MaxMemory = 0, Output = null }, PreparationReport.JsonOptions);
+            options with { Rules = rules, OverwriteOutput = false, Threads = 0, MaxMemory = 0, Output = null },
+            PreparationReport.JsonOptions);
         var fingerprint = PreparationState.MakeFingerprint(deciding, files, evaluation);
         if (options.OverwriteOutput)
             Clear(output);
@@ -254,8 +260,8 @@ public sealed class DataPreparation : IDisposable
             return state.Fingerprint == fingerprint
                 ? state
                 : throw new IOException(
-                    $"{output} holds an unfinished preparation of other files or with other options. Give those again to go on with it, name " +
-                    "another output, or begin again with overwriteOutput.");
+                    $"{output} holds an unfinished preparation of other files or with other options. Give those again to go on with it, " +
+                    "name another output, or begin again with overwriteOutput.");
         }
 
         var progress = PreparationState.FolderOf(output);
@@ -306,7 +312,8 @@ public sealed class DataPreparation : IDisposable
             .Where(path => ShardWriter.IsShard(Path.GetFileName(path)) || Path.GetFileName(path) is ReportFile or PageFile).ToList();
         var other = Directory.EnumerateFileSystemEntries(output).Except(own).FirstOrDefault(path => path != progress);
         if (other is not null)
-            throw new IOException($"{output} also holds {Path.GetFileName(other)}, which no preparation writes. Nothing was deleted; name another output.");
+            throw new IOException($"{output} also holds {Path.GetFileName(other)}, which no preparation writes. Nothing was deleted; name "
+                + "another output.");
         own.ForEach(File.Delete);
         if (Directory.Exists(progress))
             Directory.Delete(progress, recursive: true);
@@ -316,18 +323,24 @@ public sealed class DataPreparation : IDisposable
     {
         try
         {
-            return new FileStream(Path.Combine(Directory.CreateDirectory(folder).FullName, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return new FileStream(Path.Combine(Directory.CreateDirectory(folder).FullName, "lock"), FileMode.OpenOrCreate,
+                FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException e) when (Directory.Exists(folder))
         {
-            throw new IOException($"{Path.GetDirectoryName(folder)}: another process is preparing data there, or the folder cannot be written: {e.Message}", e);
+            throw new IOException($"{Path.GetDirectoryName(folder)}: another process is preparing data there, or the folder cannot be "
+                + $"written: {e.Message}", e);
         }
     }
 
     /// <summary>What a cleaner's thread works with.</summary>
     private sealed class Desk
     {
-        private static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+        private static readonly JsonWriterOptions WriterOptions = new()
+        {
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+            SkipValidation = true,
+        };
 
         private readonly ArrayBufferWriter<byte> _bytes = new(1 << 16);
         private readonly List<int> _ids = [];

@@ -158,7 +158,8 @@ public sealed record PreparationOptions
         Require("input", Input.Count > 0 && Input.All(path => path.Length > 0), "names nothing: name files, folders or patterns to read");
         Require("output", !string.IsNullOrWhiteSpace(Output), "is not set: name a folder to write to");
         Require("textFields", TextFields.Count > 0 && TextFields.All(field => field.Length > 0), "names no field: name at least one");
-        Require("validationFraction", ValidationFraction is >= 0 and < 1, $"is {ValidationFraction}, but must be at least 0 and less than 1");
+        Require("validationFraction", ValidationFraction is >= 0 and < 1,
+            $"is {ValidationFraction}, but must be at least 0 and less than 1");
         Require("testFraction", TestFraction is >= 0 and < 1, $"is {TestFraction}, but must be at least 0 and less than 1");
         Require("testFraction", ValidationFraction + TestFraction < 1,
             $"is {TestFraction}, which with validationFraction {ValidationFraction} leaves nothing to train on");

@@ -10,7 +10,8 @@ internal static class PreparedFolder
         if (Directory.Exists(PreparationState.FolderOf(path)) && PreparationState.Load(path) is not null)
         {
             throw new InvalidDataException(
-                $"{path} holds an unfinished preparation. Give the command `ingot data prepare` that began it again; it goes on where it was.");
+                $"{path} holds an unfinished preparation. Give the command `ingot data prepare` that began it again; it goes on where it "
+                + "was.");
         }
 
         return File.Exists(Path.Combine(path, DataPreparation.ReportFile)) && Shards(path, Split.Train).Count > 0;
@@ -18,5 +19,6 @@ internal static class PreparedFolder
 
     /// <summary>The shards of a part, in order.</summary>
     public static IReadOnlyList<string> Shards(string path, string split) =>
-        [.. Directory.EnumerateFiles(path, split + "-*").Where(file => ShardWriter.IsShard(Path.GetFileName(file))).Order(StringComparer.Ordinal)];
+        [.. Directory.EnumerateFiles(path, split + "-*").Where(file => ShardWriter.IsShard(Path.GetFileName(file)))
+            .Order(StringComparer.Ordinal)];
 }

@@ -28,7 +28,8 @@ internal sealed class ShardWriter(string folder, string ending, PreparationRepor
     public void RemoveOthers()
     {
         var known = report.Splits.Values.SelectMany(split => split.Shards).ToHashSet(StringComparer.Ordinal);
-        foreach (var path in Directory.EnumerateFiles(folder).Where(path => IsShard(Path.GetFileName(path)) && !known.Contains(Path.GetFileName(path))))
+        foreach (var path in Directory.EnumerateFiles(folder)
+            .Where(path => IsShard(Path.GetFileName(path)) && !known.Contains(Path.GetFileName(path))))
             File.Delete(path);
     }
 
@@ -98,7 +99,8 @@ internal sealed class ShardWriter(string folder, string ending, PreparationRepor
         catch (IOException e)
         {
             throw new IOException(
-                $"{Path.Combine(folder, name)}: writing failed: {e.Message} Finished shards are kept; the same command goes on from there.", e);
+                $"{Path.Combine(folder, name)}: writing failed: {e.Message} Finished shards are kept; the same command goes on from there.",
+                e);
         }
     }
 }

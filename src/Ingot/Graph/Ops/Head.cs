@@ -21,7 +21,8 @@ public static class Head
     /// </summary>
     public static long ChunkBytesFor(DeviceKind kind) => kind == DeviceKind.Cpu ? 64L << 20 : 1L << 30;
 
-    internal static Op Op { get; } = new("head_cross_entropy", "x weight bias? targets scale -> losses predictions? dx? dweight?& dbias?&", Gradient,
+    internal static Op Op { get; } = new("head_cross_entropy", "x weight bias? targets scale -> losses predictions? dx? dweight?& dbias?&",
+        Gradient,
         call => 2.0 * call["x"].Elements * call["weight"].Shape[1] * (call.Find("dx") is null ? 1 : 3));
 
     internal static Op CrossEntropyOp { get; } = new("cross_entropy", "logits& targets scale? -> losses");
@@ -46,7 +47,8 @@ public static class Head
         if (likeliest is not null)
             g.Output(predictions!, likeliest);
         g.Emit(Op, [x, weight, bias, targets.View(targets.Elements), scale, losses, likeliest],
-            new OpAttribute("ignore_index", (long)ignoreIndex), new OpAttribute("label_smoothing", labelSmoothing), new OpAttribute("chunk_rows", chunkRows));
+            new OpAttribute("ignore_index", (long)ignoreIndex), new OpAttribute("label_smoothing", labelSmoothing),
+            new OpAttribute("chunk_rows", chunkRows));
         return losses;
     }
 
@@ -87,7 +89,8 @@ public static class Head
                 g.Emit(Sample.Op, [chunk, settings, random.Rows(0, count), call["predictions"].Rows(begin, count)]);
             g.Emit(CrossEntropyOp, [chunk, call["targets"].Rows(begin, count), scale, losses.Rows(begin, count)],
                 new OpAttribute("gradient", gradients.Any(name => call.Find(name) is not null)),
-                new OpAttribute("ignore_index", call.Integer("ignore_index")), new OpAttribute("label_smoothing", call.Number("label_smoothing")));
+                new OpAttribute("ignore_index", call.Integer("ignore_index")),
+                new OpAttribute("label_smoothing", call.Number("label_smoothing")));
             if (call.Find("dx") is { } dx)
                 g.Emit(Linear.MatMulOp, [chunk, weight.Transposed(), null, null, dx.Rows(begin, count)]);
             if (call.Find("dweight") is { } dweight)
@@ -95,7 +98,8 @@ public static class Head
                 if (dweight.Strides[1] == 1)
                     g.Emit(Linear.MatMulOp, [input.Transposed(), chunk, null, null, dweight], new OpAttribute("accumulate", accumulate));
                 else
-                    g.Emit(Linear.MatMulOp, [chunk.Transposed(), input, null, null, dweight.Transposed()], new OpAttribute("accumulate", accumulate));
+                    g.Emit(Linear.MatMulOp, [chunk.Transposed(), input, null, null, dweight.Transposed()],
+                    new OpAttribute("accumulate", accumulate));
             }
 
             if (call.Find("dbias") is { } dbias)

@@ -12,7 +12,9 @@ public enum WeightLayout
     InOut,
 }
 
-/// <summary>Computes the linear layers of a graph (<see cref="Graph.LinearAdapter"/>), for example with an adapter beside the weight.</summary>
+/// <summary>
+/// Computes the linear layers of a graph (<see cref="Graph.LinearAdapter"/>), for example with an adapter beside the weight.
+/// </summary>
 public interface ILinearAdapter
 {
     /// <summary>

@@ -47,7 +47,8 @@ public static class Norm
             var weight = g.Parameter("weight", [c], Initializer.Ones);
             var b = bias ? g.Parameter("bias", [c], Initializer.Zeros) : null;
             var y = g.Like(x);
-            g.Emit(LayerNormOp, [Views.Contiguous(x), null, weight, b, y, null, Statistic(x), Statistic(x)], new OpAttribute("epsilon", epsilon));
+            g.Emit(LayerNormOp, [Views.Contiguous(x), null, weight, b, y, null, Statistic(x), Statistic(x)],
+                new OpAttribute("epsilon", epsilon));
             return y;
         }
     }

@@ -19,11 +19,14 @@ public static class Rotary
     public static Tensor Apply(Tensor x, Tensor? positions, (Tensor Cos, Tensor Sin) tables)
     {
         var y = x.Graph.Like(x);
-        x.Graph.Emit(Op, [x, positions, tables.Cos, tables.Sin, y], new OpAttribute("inverse", false), new OpAttribute("interleaved", false));
+        x.Graph.Emit(Op, [x, positions, tables.Cos, tables.Sin, y], new OpAttribute("inverse", false),
+            new OpAttribute("interleaved", false));
         return y;
     }
 
-    /// <summary>cos and sin of position · frequency, times an amplitude: each [positions, D/2] fp32, computed in double precision.</summary>
+    /// <summary>
+    /// cos and sin of position · frequency, times an amplitude: each [positions, D/2] fp32, computed in double precision.
+    /// </summary>
     public static (Tensor Cos, Tensor Sin) Tables(Graph g, long positions, ReadOnlySpan<double> frequencies, double amplitude = 1)
     {
         var half = frequencies.Length;

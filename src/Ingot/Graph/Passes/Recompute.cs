@@ -33,8 +33,10 @@ public static partial class Recompute
                 // What leaves its block is kept: the blocks start from it. A call with such an output is not run again, but
                 // its other outputs may be had from that one.
                 var calls = graph.Calls.Where(c => !c.Op.IsView).ToList();
-                var blockOf = calls.SelectMany(c => c.Outputs.Select(o => (o.Storage, Block: BlockOf(c)))).ToLookup(p => p.Storage, p => p.Block);
-                var leaving = calls.SelectMany(c => c.Inputs.Where(t => blockOf[t.Storage].Any(b => b != BlockOf(c))).Select(t => t.Storage))
+                var blockOf = calls.SelectMany(c => c.Outputs.Select(o => (o.Storage, Block: BlockOf(c))))
+                    .ToLookup(p => p.Storage, p => p.Block);
+                var leaving = calls.SelectMany(c => c.Inputs.Where(t => blockOf[t.Storage].Any(b => b != BlockOf(c)))
+                    .Select(t => t.Storage))
                     .ToHashSet();
                 return (call, output) => call.Op != Head.Op && BlockOf(call).Length > 0 && !leaving.Contains(output.Storage)
                     && (!call.Outputs.Any(o => leaving.Contains(o.Storage)) || HasShortcut(call, output));

@@ -65,7 +65,8 @@ internal static class BertModel
         Tensor AddAndNorm(Tensor x, Tensor y, string name)
         {
             using (g.Scope(name))
-                return Norm.LayerNorm(x + context.Dropout(Linear.Apply(y, c.HiddenSize, "dense", Normal(c)), c.Dropout), "LayerNorm", c.LayerNormEpsilon);
+                return Norm.LayerNorm(x + context.Dropout(Linear.Apply(y, c.HiddenSize, "dense", Normal(c)), c.Dropout), "LayerNorm",
+                    c.LayerNormEpsilon);
         }
 
         Tensor SelfAttention(Tensor x)
@@ -89,8 +90,10 @@ internal static class BertModel
             var words = context.Embed(Table(g, c, "word_embeddings", c.VocabSize));
             var places = Table(g, c, "position_embeddings", c.PositionRows).Rows(c.FirstPosition, c.MaxPositions);
             var types = Table(g, c, "token_type_embeddings", c.TypeVocabSize);
-            var typeIds = (c.TypeVocabSize > 1 ? context.TokenTypes : null) ?? g.Constant("token_types", DType.I32, new byte[4 * context.Batch * context.Length], context.Batch, context.Length);
-            var x = words + Embedding.Apply(context.Positions ?? context.Counting(context.Length), places) + Embedding.Apply(typeIds, types);
+            var typeIds = (c.TypeVocabSize > 1 ? context.TokenTypes : null)
+                ?? g.Constant("token_types", DType.I32, new byte[4 * context.Batch * context.Length], context.Batch, context.Length);
+            var x = words + Embedding.Apply(context.Positions ?? context.Counting(context.Length), places)
+                + Embedding.Apply(typeIds, types);
             return context.Dropout(Norm.LayerNorm(x, "LayerNorm", c.LayerNormEpsilon), c.Dropout);
         }
     }
@@ -100,7 +103,8 @@ internal static class BertModel
     {
         var roberta = c.Flavor == BertFlavor.Roberta;
         using (x.Graph.Scope(roberta ? LanguageHead(c) : LanguageHead(c) + ".transform"))
-            return Norm.LayerNorm(Dense(x, c, "dense", roberta ? "gelu" : c.Activation), roberta ? "layer_norm" : "LayerNorm", c.LayerNormEpsilon);
+            return Norm.LayerNorm(Dense(x, c, "dense", roberta ? "gelu" : c.Activation), roberta ? "layer_norm" : "LayerNorm",
+                c.LayerNormEpsilon);
     }
 
     /// <summary>What a classifier of sequences reads: a layer over the first token.</summary>

@@ -41,7 +41,8 @@ internal static class Gpt2Model
         {
             var x = context.Embed(TokenTable(g, c));
             using (g.Scope("wpe"))
-                x += Embedding.Apply(context.Positions ?? context.Counting(context.Length), g.Parameter("weight", [c.Positions, c.Embedding], normal));
+                x += Embedding.Apply(context.Positions ?? context.Counting(context.Length),
+                    g.Parameter("weight", [c.Positions, c.Embedding], normal));
             x = context.Hidden(context.Dropout(x, c.Dropout));
             for (var layer = 0; layer < c.LayerCount; layer++)
             {

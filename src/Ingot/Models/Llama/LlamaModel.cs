@@ -46,7 +46,8 @@ internal static class LlamaModel
                 using (g.Scope($"layers.{layer}"))
                 {
                     x += context.Dropout(SelfAttention(Norm.RmsNorm(x, "input_layernorm", c.RmsNormEpsilon), tables), c.Dropout);
-                    x = context.Hidden(x + context.Dropout(FeedForward(Norm.RmsNorm(x, "post_attention_layernorm", c.RmsNormEpsilon)), c.Dropout));
+                    x = context.Hidden(x + context.Dropout(FeedForward(Norm.RmsNorm(x, "post_attention_layernorm", c.RmsNormEpsilon)),
+                        c.Dropout));
                 }
             }
 

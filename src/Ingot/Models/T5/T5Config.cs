@@ -127,11 +127,12 @@ public sealed record T5Config : EncoderDecoderConfig
         Require(EncoderLayers is > 0 and <= MostLayers, $"num_layers is {EncoderLayers}; an encoder has 1 to {MostLayers} layers");
         Require(VocabSize > 0 && Positions > 0 && ModelWidth > 0 && HeadSize > 0 && Inner > 0 && Heads > 0,
             "vocab_size, n_positions, d_model, d_kv, d_ff and num_heads must be 1 or more");
-        Require(Buckets >= 4 && Buckets % 2 == 0, $"relative_attention_num_buckets is {Buckets}, but must be even and 4 or more: the encoder "
-            + "has one half for what is before a token and one for what is behind it");
+        Require(Buckets >= 4 && Buckets % 2 == 0, $"relative_attention_num_buckets is {Buckets}, but must be even and 4 or more: the "
+            + "encoder has one half for what is before a token and one for what is behind it");
         // Distances below half of the buckets have one each; the decoder has all buckets for one side.
         Require(MaxDistance > Buckets / 2 && MaxDistance <= MostDistance,
-            $"relative_attention_max_distance is {MaxDistance}, but must be from {(Buckets / 2) + 1} (for {Buckets} buckets) to {MostDistance}");
+            $"relative_attention_max_distance is {MaxDistance}, but must be from {(Buckets / 2) + 1} (for {Buckets} buckets) to "
+            + $"{MostDistance}");
         Require(Dropout is >= 0 and < 1, $"dropout_rate {Dropout} must be in [0, 1)");
         Require(DecoderStart >= 0 && DecoderStart < VocabSize,
             $"decoder_start_token_id is {DecoderStart}, which is not one of the {VocabSize} token ids (vocab_size)");

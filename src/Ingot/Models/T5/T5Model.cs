@@ -98,7 +98,9 @@ internal static class T5Model
         return first + Math.Min(buckets - 1, exact + (int)(share * (buckets - exact)));
     }
 
-    /// <summary>What is added to scores by distance, [2 · max distance + 1, heads]: the first layer's buckets, for all layers of a stack.</summary>
+    /// <summary>
+    /// What is added to scores by distance, [2 · max distance + 1, heads]: the first layer's buckets, for all layers of a stack.
+    /// </summary>
     private static Tensor DistanceBias(Graph g, string stack, bool bothSides, T5Config c)
     {
         Tensor table;

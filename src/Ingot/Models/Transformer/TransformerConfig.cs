@@ -105,7 +105,8 @@ public abstract record TransformerConfig : EncoderDecoderConfig
     {
         RequireLayers("decoder_layers");
         Require(EncoderLayers is > 0 and <= MostLayers, $"encoder_layers is {EncoderLayers}; an encoder has 1 to {MostLayers} layers");
-        Require(VocabSize > 0 && Positions > 0 && ModelWidth > 0 && EncoderHeads > 0 && DecoderHeads > 0 && EncoderInner > 0 && DecoderInner > 0,
+        Require(VocabSize > 0 && Positions > 0 && ModelWidth > 0 && EncoderHeads > 0 && DecoderHeads > 0 && EncoderInner > 0
+            && DecoderInner > 0,
             "vocab_size, max_position_embeddings, d_model, heads and ffn_dim must be 1 or more");
         Require(ModelWidth % 2 == 0, $"d_model is {ModelWidth}, but must be even: a position has as many sines as cosines");
         foreach (var heads in new[] { EncoderHeads, DecoderHeads })
@@ -160,7 +161,8 @@ public abstract record TransformerConfig : EncoderDecoderConfig
         where T : TransformerConfig
     {
         keys.Expect("tie_word_embeddings", true);
-        keys.Ignore("attention_dropout", "activation_dropout", "encoder_layerdrop", "decoder_layerdrop", "classifier_dropout", "classif_dropout");
+        keys.Ignore("attention_dropout", "activation_dropout", "encoder_layerdrop", "decoder_layerdrop", "classifier_dropout",
+            "classif_dropout");
         keys.Ignore("num_hidden_layers"); // The same as encoder_layers.
         return defaults with
         {

@@ -68,7 +68,8 @@ internal static class TransformerModel
         {
             // Only as many positions as this pass can meet: its own length, or with a cache the cache's.
             var most = Math.Max(context.Length, context.CacheCapacity);
-            var x = context.Hidden(Embed(context, context.Embed(TokenTable(g, c)), context.Positions ?? context.Counting(context.Length), most, c));
+            var x = context.Hidden(Embed(context, context.Embed(TokenTable(g, c)), context.Positions ?? context.Counting(context.Length),
+                most, c));
             for (var layer = 0; layer < c.DecoderLayers; layer++)
             {
                 using (g.Scope($"layers.{layer}"))

@@ -44,5 +44,6 @@ internal static class ControlCharacters
     private static bool IsRemoved(char c) =>
         (char.IsControl(c) && c is not ('\n' or '\t'))
         || c is '\u00ad' or '\u200b' or '\u200e' or '\u200f' or '\ufeff' or '\ufffe' or '\uffff'
-            or (>= '\u202a' and <= '\u202e') or (>= '\u2060' and <= '\u206f') or (>= '\ufff9' and <= '\ufffb') or (>= '\ufdd0' and <= '\ufdef');
+            or (>= '\u202a' and <= '\u202e') or (>= '\u2060' and <= '\u206f') or (>= '\ufff9' and <= '\ufffb')
+            or (>= '\ufdd0' and <= '\ufdef');
 }

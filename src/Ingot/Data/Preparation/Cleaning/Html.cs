@@ -12,13 +12,13 @@ namespace Ingot.Data.Preparation.Cleaning;
 internal static class Html
 {
     private static readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> Blocks = Names(
-        "address article aside blockquote br center dd div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr li main "
-        + "nav ol option p pre section table tbody tfoot thead title tr ul");
+        "address article aside blockquote br center dd div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr li "
+        + "main nav ol option p pre section table tbody tfoot thead title tr ul");
 
     private static readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> Inline = Names(
-        "a abbr acronym b base big body button caption cite code col colgroup del em embed font frame frameset head html i iframe img input "
-        + "ins kbd label legend link map meta noscript object param picture q s samp script select small source span strike strong style sub "
-        + "sup svg path td textarea th time tt u var video wbr");
+        "a abbr acronym b base big body button caption cite code col colgroup del em embed font frame frameset head html i iframe img "
+        + "input ins kbd label legend link map meta noscript object param picture q s samp script select small source span strike strong "
+        + "style sub sup svg path td textarea th time tt u var video wbr");
 
     private static readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> WithContent = Names("script style noscript svg");
     private static readonly SearchValues<char> TagEnds = SearchValues.Create("<>");

@@ -142,13 +142,15 @@ internal static class LanguageGuess
         if (best < 0)
             return Unknown;
         return hits[best] > (second >= 0 ? hits[second] : 0) ? Languages[best]
-            : ByLetters(words.Text, [.. Enumerable.Range(0, Languages.Length).Where(i => among.Contains(Languages[i]) && hits[i] == hits[best])]);
+            : ByLetters(words.Text, [.. Enumerable.Range(0, Languages.Length)
+                .Where(i => among.Contains(Languages[i]) && hits[i] == hits[best])]);
     }
 
     // The script of most letters: a language's code, or latin or cyrillic.
     private static string ScriptOf(string text)
     {
-        int latin = 0, cyrillic = 0, han = 0, kana = 0, hangul = 0, greek = 0, hebrew = 0, arabic = 0, persian = 0, devanagari = 0, thai = 0;
+        int latin = 0, cyrillic = 0, han = 0, kana = 0, hangul = 0, greek = 0, hebrew = 0, arabic = 0, persian = 0, devanagari = 0,
+            thai = 0;
         int armenian = 0, georgian = 0, letters = 0;
         foreach (var c in text)
         {
@@ -179,7 +181,8 @@ internal static class LanguageGuess
         (string Name, int Weight)[] scripts =
         [
             ("latin", latin), ("cyrillic", cyrillic), (kana * 8 > han ? "ja" : "zh", 2 * (han + kana)), ("ko", 2 * hangul), ("el", greek),
-            ("he", hebrew), (persian * 15 > arabic + persian ? "fa" : "ar", arabic + persian), ("hi", devanagari), ("th", thai), ("hy", armenian), ("ka", georgian),
+            ("he", hebrew), (persian * 15 > arabic + persian ? "fa" : "ar", arabic + persian), ("hi", devanagari), ("th", thai),
+            ("hy", armenian), ("ka", georgian),
         ];
         var best = scripts.MaxBy(entry => entry.Weight);
         return best.Weight == 0 ? Unknown : best.Name;

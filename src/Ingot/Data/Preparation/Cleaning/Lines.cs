@@ -22,7 +22,8 @@ internal static class Lines
     {
         var count = 0;
         for (var i = 0; i < line.Length && count < enough; i++)
-            count += !char.IsWhiteSpace(line[i]) && (i == 0 || char.IsWhiteSpace(line[i - 1]) || line[i] is >= '\u3040' and <= '\u9fff') ? 1 : 0;
+            count += !char.IsWhiteSpace(line[i]) && (i == 0 || char.IsWhiteSpace(line[i - 1]) || line[i] is >= '\u3040' and <= '\u9fff')
+                ? 1 : 0;
         return count;
     }
 

@@ -15,8 +15,10 @@ public static class RuleTable
         Reading("missing", "records without text; the option missing decides"),
         new()
         {
-            Name = "encoding", Kind = RuleKind.Repair, Parameter = RuleParameter.Switch, InText = true, InWeb = true, Source = "WHATWG Encoding",
-            Summary = "bytes that are not UTF-8: UTF-16 and Windows-1252 (Latin-1) are recognised, broken characters become U+FFFD; off: an error",
+            Name = "encoding", Kind = RuleKind.Repair, Parameter = RuleParameter.Switch, InText = true, InWeb = true,
+                Source = "WHATWG Encoding",
+            Summary = "bytes that are not UTF-8: UTF-16 and Windows-1252 (Latin-1) are recognised, broken characters become U+FFFD; off: "
+                + "an error",
         },
         Repair("mojibake", "UTF-8 that was read as Windows-1252: Ã© becomes é", Mojibake.Repair),
         Repair("htmlTags", "tags of HTML; scripts, styles and comments with their content", Html.RemoveTags),
@@ -34,8 +36,10 @@ public static class RuleTable
         },
         Repair("whitespace", "spaces at line ends, Unicode's other spaces, several empty lines", Whitespace.Clean),
         Repair("collapseSpaces", "several spaces and tabs in a line become one space", Whitespace.Collapse, inText: false, inWeb: false),
-        Line("terminalPunctuation", null, "lines that do not end in . ! ? or a quotation mark", (line, _) => !Lines.EndsSentence(line), inWeb: false),
-        Line("minLineWords", 3, "lines of fewer words", (line, limit) => Lines.CountWords(line, (int)Math.Ceiling(limit)) < limit, inWeb: false),
+        Line("terminalPunctuation", null, "lines that do not end in . ! ? or a quotation mark", (line, _) => !Lines.EndsSentence(line),
+            inWeb: false),
+        Line("minLineWords", 3, "lines of fewer words", (line, limit) => Lines.CountWords(line, (int)Math.Ceiling(limit)) < limit,
+            inWeb: false),
         Line("maxLineWordLength", 1000, "lines with a word of more characters", (line, limit) => Lines.HasWordLongerThan(line, (int)limit)),
         Line("javascriptLines", null, "lines that speak of JavaScript", (line, _) => Lines.SaysJavaScript(line)),
         Line("policyLines", null, "lines that speak of terms of use, privacy policy or cookies", (line, _) => Lines.SaysPolicy(line)),
@@ -50,7 +54,8 @@ public static class RuleTable
             Name = "language", Kind = RuleKind.Document, Parameter = RuleParameter.Text,
             Summary = "documents whose guessed language is not among these: language=en or language=en,de",
         },
-        Above("replacementCharacters", 0.01, "share of characters that are U+FFFD", (words, _) => Quality.Replaced(words), "", inText: true),
+        Above("replacementCharacters", 0.01, "share of characters that are U+FFFD", (words, _) => Quality.Replaced(words), "",
+            inText: true),
         Below("minWords", 50, "documents of fewer words", (words, _) => words.Count, Gopher),
         Above("maxWords", 100_000, "documents of more words", (words, _) => words.Count, Gopher),
         Below("minMeanWordLength", 3, "mean length of words in characters", (words, _) => Quality.MeanWordLength(words), Gopher),
@@ -59,20 +64,23 @@ public static class RuleTable
         Above("bulletLines", 0.9, "share of lines that begin with a bullet", (words, _) => Quality.BulletLines(words), Gopher),
         Above("ellipsisLines", 0.3, "share of lines that end in an ellipsis", (words, _) => Quality.EllipsisLines(words), Gopher),
         Below("wordsWithLetter", 0.8, "share of words that have a letter", (words, _) => Quality.WordsWithLetter(words), Gopher),
-        Below("stopWords", 2, "different ones of the, be, to, of, and, that, have, with (for English)", (words, _) => Quality.StopWords(words), Gopher),
+        Below("stopWords", 2, "different ones of the, be, to, of, and, that, have, with (for English)",
+            (words, _) => Quality.StopWords(words), Gopher),
         Below("minSentences", 3, "documents of fewer sentences", (words, _) => Quality.Sentences(words), C4),
         Above("loremIpsum", 0, "documents with the words lorem ipsum", (words, _) => Quality.Contains(words, "lorem ipsum"), C4),
         Above("curlyBrackets", 0, "documents with a {, which are code", (words, _) => Quality.Contains(words, "{"), C4, inWeb: false),
         Above("repeatedLines", 0.3, "share of lines that repeat an earlier one", (_, text) => text.Lines, GopherRepetition),
         Above("repeatedParagraphs", 0.3, "share of paragraphs that repeat an earlier one", (_, text) => text.Paragraphs, GopherRepetition),
         Above("repeatedLineCharacters", 0.2, "the same, as a share of characters", (_, text) => text.LineCharacters, GopherRepetition),
-        Above("repeatedParagraphCharacters", 0.2, "the same, as a share of characters", (_, text) => text.ParagraphCharacters, GopherRepetition),
+        Above("repeatedParagraphCharacters", 0.2, "the same, as a share of characters", (_, text) => text.ParagraphCharacters,
+            GopherRepetition),
         TopNgram(2, 0.2), TopNgram(3, 0.18), TopNgram(4, 0.16),
         RepeatedNgrams(5, 0.15), RepeatedNgrams(6, 0.14), RepeatedNgrams(7, 0.13),
         RepeatedNgrams(8, 0.12), RepeatedNgrams(9, 0.11), RepeatedNgrams(10, 0.1),
         new()
         {
-            Name = "contamination", Kind = RuleKind.Document, Parameter = RuleParameter.Limit, DefaultLimit = 13, InText = true, InWeb = true,
+            Name = "contamination", Kind = RuleKind.Document, Parameter = RuleParameter.Limit, DefaultLimit = 13, InText = true,
+                InWeb = true,
             Source = "GPT-3, appendix C", Summary = "documents that share so many words in a row with a file of the option decontaminate",
         },
         new()
@@ -82,8 +90,10 @@ public static class RuleTable
         },
         new()
         {
-            Name = "nearDuplicates", Kind = RuleKind.Document, Parameter = RuleParameter.Limit, DefaultLimit = 0.8, InText = true, InWeb = true,
-            Source = "Broder 1997", Summary = "documents whose sets of 5 words in a row have at least this Jaccard similarity to those of one before",
+            Name = "nearDuplicates", Kind = RuleKind.Document, Parameter = RuleParameter.Limit, DefaultLimit = 0.8, InText = true,
+                InWeb = true,
+            Source = "Broder 1997", Summary = "documents whose sets of 5 words in a row have at least this Jaccard similarity to those of "
+                + "one before",
         },
     ];
 
@@ -107,7 +117,8 @@ public static class RuleTable
             if (IndexOf(name) is var index && index < 0)
             {
                 yield return $"names \"{name}\", which is no rule"
-                    + (NearestName.Find(name, All.Select(rule => rule.Name)) is { } near ? $": did you mean {near}?" : "; `ingot data rules` lists them");
+                    + (NearestName.Find(name, All.Select(rule => rule.Name)) is { } near ? $": did you mean {near}?"
+                        : "; `ingot data rules` lists them");
             }
             else if (All[index].Parameter == RuleParameter.Option)
             {
@@ -118,7 +129,8 @@ public static class RuleTable
                 var accepted = All[index].Parameter switch
                 {
                     RuleParameter.Switch => "on or off",
-                    RuleParameter.Limit => $"a number that is not negative, on (which means {Rule.Number(All[index].DefaultLimit)}), or off",
+                    RuleParameter.Limit =>
+                        $"a number that is not negative, on (which means {Rule.Number(All[index].DefaultLimit)}), or off",
                     _ => "codes of languages such as en or en,de, or off; known are " + string.Join(", ", LanguageGuess.All),
                 };
                 yield return $"sets {All[index].Name} to \"{value}\", but it must be {accepted}";
@@ -242,7 +254,8 @@ public static class RuleTable
         };
 
     private static Rule TopNgram(int n, double limit) => Above(
-        $"top{n}Gram", limit, $"share of characters in the commonest {n} words in a row", (_, text) => text.Top(n), GopherRepetition, inText: true);
+        $"top{n}Gram", limit, $"share of characters in the commonest {n} words in a row", (_, text) => text.Top(n), GopherRepetition,
+        inText: true);
 
     private static Rule RepeatedNgrams(int n, double limit) => Above(
         $"repeated{n}Grams", limit, $"share of characters in {n} words in a row that came before", (_, text) => text.Repeated(n),

@@ -143,7 +143,8 @@ internal sealed class WordList
     // Marks are part of words in many scripts; surrogates are taken for letters.
     private static bool IsWordCharacter(char c) =>
         char.IsLetterOrDigit(c) || char.IsSurrogate(c)
-        || char.GetUnicodeCategory(c) is System.Globalization.UnicodeCategory.NonSpacingMark or System.Globalization.UnicodeCategory.SpacingCombiningMark;
+        || char.GetUnicodeCategory(c) is System.Globalization.UnicodeCategory.NonSpacingMark
+            or System.Globalization.UnicodeCategory.SpacingCombiningMark;
 
     private static bool IsUnspaced(char c) =>
         c >= '\u3040'

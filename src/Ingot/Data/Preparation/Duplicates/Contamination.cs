@@ -35,7 +35,8 @@ internal sealed class Contamination
 
         return contamination.Count > 0
             ? contamination
-            : throw new InvalidDataException($"{string.Join(", ", files.Select(file => file.Path))}: no text of {ShortestText} words to decontaminate against.");
+            : throw new InvalidDataException($"{string.Join(", ", files.Select(file => file.Path))}: no text of {ShortestText} words to "
+                + "decontaminate against.");
     }
 
     /// <summary>What a text shares with the files; null if it shares nothing.</summary>

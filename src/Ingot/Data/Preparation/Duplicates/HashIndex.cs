@@ -104,9 +104,9 @@ internal sealed class MemoryBudget(long bytes)
         if (Taken + more > bytes)
         {
             throw new InsufficientMemoryException(
-                $"The search for duplicates needs more than its {bytes / (double)(1 << 30):0.##} GiB of memory. Raise maxMemory, or switch " +
-                "off nearDuplicates or duplicateLines among the rules. Shards that are complete are kept: with a larger maxMemory it goes on " +
-                "from there.");
+                $"The search for duplicates needs more than its {bytes / (double)(1 << 30):0.##} GiB of memory. Raise maxMemory, or " +
+                "switch off nearDuplicates or duplicateLines among the rules. Shards that are complete are kept: with a larger maxMemory " +
+                "it goes on from there.");
         }
 
         Taken += more;

@@ -51,7 +51,11 @@ internal sealed class CsvReader : RecordReader
                 }
             }
 
-            return new CsvReader(input, text, rows, columns) { File = file, _columnCount = options.Header ? rows.Header.ColNames.Count : 0 };
+            return new CsvReader(input, text, rows, columns)
+            {
+                File = file,
+                _columnCount = options.Header ? rows.Header.ColNames.Count : 0,
+            };
         }
         catch
         {

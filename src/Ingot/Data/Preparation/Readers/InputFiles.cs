@@ -24,14 +24,16 @@ internal static class InputFiles
                 info = (FileInfo?)info.ResolveLinkTarget(returnFinalTarget: true) ?? info;
                 if (!known.Add(Path.GetFullPath(path)) || (info.Length == 0 && path != input))
                     continue;
-                files.Add(new SourceFile(path, info.Length, info.LastWriteTimeUtc, format == InputFormat.Auto ? SourceFile.FormatOf(path) : format));
+                files.Add(new SourceFile(path, info.Length, info.LastWriteTimeUtc,
+                    format == InputFormat.Auto ? SourceFile.FormatOf(path) : format));
             }
 
             if (!found || (files.Count == before && !known.Contains(Path.GetFullPath(input)) && !IsPattern(input)))
             {
                 throw new FileNotFoundException(
                     Directory.Exists(input) ? $"{input}: the folder holds no files with text in them."
-                    : IsPattern(input) ? $"{input}: no file fits the pattern. Quote it, so that the shell leaves it alone; ** stands for folders."
+                    : IsPattern(input) ? $"{input}: no file fits the pattern. Quote it, so that the shell leaves it alone; ** stands for "
+                        + "folders."
                     : $"{input}: there is no such file or folder.",
                     input);
             }

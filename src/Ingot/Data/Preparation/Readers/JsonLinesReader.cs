@@ -52,7 +52,8 @@ internal sealed class JsonLinesReader(InputStream input) : RecordReader
             if (json.RootElement.ValueKind != JsonValueKind.Object)
             {
                 throw new BadRecordException(
-                    $"JSON, but {json.RootElement.ValueKind} in place of an object. The format is one object a line; jq -c '.[]' makes it of an array");
+                    $"JSON, but {json.RootElement.ValueKind} in place of an object. The format is one object a line; jq -c '.[]' makes it "
+                    + "of an array");
             }
 
             return Make(json.RootElement, fields, isRepaired || input.IsRecoded);
@@ -78,7 +79,8 @@ internal sealed class JsonLinesReader(InputStream input) : RecordReader
 
             // All are checked, so that a misspelt name is found in the first record.
             if (texts[i] is null && fields.Missing == MissingText.Error)
-                throw new BadRecordException(RecordFields.Unknown(fields.Text[i], [.. record.EnumerateObject().Select(field => field.Name)]));
+                throw new BadRecordException(RecordFields.Unknown(fields.Text[i],
+                    [.. record.EnumerateObject().Select(field => field.Name)]));
         }
 
         var made = fields.FromValues(texts);

@@ -33,7 +33,8 @@ internal sealed class LineReader(InputStream input, string path)
             if (searched > RecordReader.LargestRecord)
             {
                 throw new InvalidDataException(
-                    $"{path}:{_line + 1}: the line has more than {RecordReader.LargestRecord >> 20} MiB. If this is text, break its lines.");
+                    $"{path}:{_line + 1}: the line has more than {RecordReader.LargestRecord >> 20} MiB. If this is text, break its "
+                    + "lines.");
             }
 
             if (!Fill())

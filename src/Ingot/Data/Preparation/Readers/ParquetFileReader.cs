@@ -23,7 +23,8 @@ internal sealed class ParquetFileReader : RecordReader
         (_reader, _columns, _values) = (reader, columns, new string?[columns.Length][]);
 
     /// <inheritdoc/>
-    public override long Position => _reader.RowGroupCount == 0 ? File.Length : (long)(File.Length * (_group / (double)_reader.RowGroupCount));
+    public override long Position =>
+        _reader.RowGroupCount == 0 ? File.Length : (long)(File.Length * (_group / (double)_reader.RowGroupCount));
 
     /// <inheritdoc/>
     public override string Describe(long place) => $"{File.Path}, row {place}";
@@ -96,8 +97,8 @@ internal sealed class ParquetFileReader : RecordReader
         return !field.IsArray && field.MaxRepetitionLevel == 0 && readable.Contains(field.ClrType)
             ? field
             : throw new InvalidDataException(
-                $"{path}: the column \"{field.Path}\" is {(field.MaxRepetitionLevel > 0 ? "a list" : field.ClrType.Name)}, which is no text. " +
-                "Columns of text, numbers and truth values can be read.");
+                $"{path}: the column \"{field.Path}\" is {(field.MaxRepetitionLevel > 0 ? "a list" : field.ClrType.Name)}, which is no " +
+                "text. Columns of text, numbers and truth values can be read.");
     }
 
     private void ReadGroup()
@@ -154,7 +155,8 @@ internal sealed class ParquetFileReader : RecordReader
         {
             return read().GetAwaiter().GetResult();
         }
-        catch (Exception e) when (e is not (FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or OutOfMemoryException))
+        catch (Exception e) when (e is not (FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException
+            or OutOfMemoryException))
         {
             throw new InvalidDataException($"{path}: not a whole Parquet file ({e.Message.Split('\n')[0]}). Get the file anew.", e);
         }

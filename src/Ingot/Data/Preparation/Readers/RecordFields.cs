@@ -58,7 +58,8 @@ internal sealed record RecordFields(
     {
         var near = NearestName.Find(field, known);
         var all = string.Join(", ", known.Take(20)) + (known.Count > 20 ? ", …" : "");
-        return $"there is no field \"{field}\"{(near is null ? "" : $": did you mean \"{near}\"?")}; it has {all}. Set textFields or keepFields";
+        return $"there is no field \"{field}\"{(near is null ? "" : $": did you mean \"{near}\"?")}; it has {all}. "
+            + "Set textFields or keepFields";
     }
 
     /// <summary>The text of a JSON value: a string, a number, or a list of them; null if it is null or absent.</summary>
@@ -72,7 +73,8 @@ internal sealed record RecordFields(
             case JsonValueKind.String:
                 return value.GetString();
             case JsonValueKind.Array:
-                return string.Join(ListSeparator, value.EnumerateArray().Select(item => TextOf(item, field)).Where(text => text is not null));
+                return string.Join(ListSeparator, value.EnumerateArray().Select(item => TextOf(item, field))
+                    .Where(text => text is not null));
             case JsonValueKind.Object:
                 throw new BadRecordException(
                     $"the field \"{field}\" is an object, not a text; its fields are named {field}.NAME");

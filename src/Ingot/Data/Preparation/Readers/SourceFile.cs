@@ -51,7 +51,8 @@ internal sealed record SourceFile(string Path, long Length, DateTime LastWriteTi
             var zero = Array.IndexOf(start, (byte)0);
             return zero < 0 || EncodingRepair.FindUtf16(start) is not null
                 ? start
-                : throw new InvalidDataException($"{Path}: binary, not text: byte {zero} is zero. Leave it out, or set format if it is a table.");
+                : throw new InvalidDataException($"{Path}: binary, not text: byte {zero} is zero. Leave it out, or set format if it is a "
+                    + "table.");
         }
     }
 }
