@@ -31,7 +31,7 @@ public sealed class ChatSession
     /// <param name="system">What is said ahead of it about the model's part; null for nothing.</param>
     public ChatSession(TextGenerator generator, ChatTemplate template, GenerationOptions? options = null, string? system = null)
     {
-        (_generator, _template, _options) = (generator, template, options ?? generator.Options);
+        (_generator, _template, _options) = (generator, template, (options ?? generator.Options) with { KeepsRead = true });
         System = system;
     }
 

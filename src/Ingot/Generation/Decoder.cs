@@ -40,6 +40,9 @@ public sealed class Decoder : IDisposable
     private int[] _sourceLengths = [];
     private DeviceBuffer? _logits;
 
+    /// <summary>The tokens, from the first position on, whose keys and values <see cref="PromptRow"/> holds.</summary>
+    private readonly List<int> _held = [];
+
     /// <summary>Prepares decoding of sequences of at most <paramref name="capacity"/> tokens (0: the model's context).</summary>
     /// <exception cref="ArgumentException">The model does not write text.</exception>
     public Decoder(ModelConfig model, ParameterStore parameters, int capacity = 0)
@@ -150,6 +153,20 @@ public sealed class Decoder : IDisposable
         program.Set<int>("source_lengths", [source.Count]);
         program.Run();
         _sourceLengths[PromptRow] = source.Count;
+        Forget(0); // It was read with another source.
+    }
+
+    /// <summary>How many of a prompt's first tokens <see cref="PromptRow"/> holds already; never all, as the last one has to be read.</summary>
+    internal int CountHeld(IReadOnlyList<int> prompt)
+    {
+        var most = Math.Min(_held.Count, prompt.Count - 1);
+        for (var i = 0; i < most; i++)
+        {
+            if (_held[i] != prompt[i])
+                return i;
+        }
+
+        return most;
     }
 
     /// <summary>
@@ -172,7 +189,9 @@ public sealed class Decoder : IDisposable
                 positions[t] = cached + t;
             }
 
+            Forget(cached);
             Run(program, tokens, positions, [cached + length], [count - 1], PromptRow);
+            Hold(cached, prompt.Skip(cached).Take(count));
             cached += count;
         }
     }
@@ -192,7 +211,11 @@ public sealed class Decoder : IDisposable
         positions.CopyTo(places);
         for (var row = 0; row < rows; row++)
             (lengths[row], last[row]) = (places[row] + 1, row);
+        if (PromptRow == 0)
+            Forget(places[0]);
         Run(ProgramFor(rows, 1, 0), ids, places, lengths, last, firstRow: 0);
+        if (PromptRow == 0)
+            Hold(places[0], [ids[0]]);
     }
 
     /// <summary>
@@ -228,7 +251,12 @@ public sealed class Decoder : IDisposable
         [.. ProgramFor(RowsFor(rows), 1, 0).Program.GetCalls(), .. _draws[RowsFor(rows)].Program.GetCalls()];
 
     /// <summary>Copies positions [first, end) of a row's keys and values to another row.</summary>
-    internal void CopyCache(int from, int to, int first, int end) => _cache!.CopyRow(from, to, first, end);
+    internal void CopyCache(int from, int to, int first, int end)
+    {
+        if (to == PromptRow)
+            Forget(first);
+        _cache!.CopyRow(from, to, first, end);
+    }
 
     /// <summary>Moves a sequence, its source included, to another row, of which so many positions are kept.</summary>
     internal void MoveRow(int from, int to, int length)
@@ -263,6 +291,21 @@ public sealed class Decoder : IDisposable
         _sources?.Dispose();
         _logits?.Dispose();
         (_cache, _sources, _logits) = (null, null, null);
+        Forget(0);
+    }
+
+    /// <summary>What <see cref="PromptRow"/> holds from a position on is about to be overwritten.</summary>
+    private void Forget(int position)
+    {
+        if (position < _held.Count)
+            _held.RemoveRange(position, _held.Count - position);
+    }
+
+    /// <summary>Notes what <see cref="PromptRow"/> holds from a position on; without what lies before, it would be of no use.</summary>
+    private void Hold(int position, IEnumerable<int> tokens)
+    {
+        if (position == _held.Count)
+            _held.AddRange(tokens);
     }
 
     private void CopySource(int from, int to)

@@ -135,6 +135,12 @@ public sealed record GenerationOptions
     /// <summary>Whether the prompt has special tokens, such as one that begins texts, already.</summary>
     internal bool HasSpecialTokens { get; init; }
 
+    /// <summary>
+    /// Whether tokens that the decoder read or wrote for the text before, and with which the prompt begins, are not read again. Products
+    /// of matrices are cut differently then, so that results differ by rounding from those of a prompt that is read as a whole.
+    /// </summary>
+    internal bool KeepsRead { get; init; }
+
     /// <summary>Whether the most likely token is always taken.</summary>
     internal bool IsGreedy => !DoSample || Temperature == 0;
 

@@ -32,7 +32,8 @@ public sealed class ModelChatClient(TextGenerator generator, ChatTemplate templa
         [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(messages);
-        var prompt = ChatPrompt.Make(generator, template, Convert(messages, options), Convert(options));
+        var settings = Convert(options) with { KeepsRead = true };
+        var prompt = ChatPrompt.Make(generator, template, Convert(messages, options), settings);
         var id = Guid.NewGuid().ToString("N");
         ChatResponseUpdate Update(IList<AIContent> contents) => new(ChatRole.Assistant, contents)
         {
@@ -52,6 +53,7 @@ public sealed class ModelChatClient(TextGenerator generator, ChatTemplate templa
                 new UsageContent(new UsageDetails
                 {
                     InputTokenCount = sequence.Prompt.Count,
+                    CachedInputTokenCount = sequence.Held,
                     OutputTokenCount = sequence.Written,
                     TotalTokenCount = sequence.Tokens.Count,
                 }),

@@ -28,6 +28,9 @@ internal sealed class Sequence(IReadOnlyList<int> prompt, long seed, int maxNewT
     /// <summary>Prompt and what was written.</summary>
     public List<int> Tokens { get; } = [.. prompt];
 
+    /// <summary>How many of the prompt's tokens the decoder had read already, for the text before.</summary>
+    public int Held { get; set; }
+
     /// <summary>How many tokens were written.</summary>
     public int Written => Tokens.Count - Prompt.Count;
 

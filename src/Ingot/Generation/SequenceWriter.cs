@@ -68,7 +68,8 @@ internal sealed class SequenceWriter(Decoder decoder, GenerationOptions options,
         {
             if (sequence.Source is { } source)
                 decoder.ReadSource(source);
-            decoder.ReadPrompt(sequence.Prompt);
+            sequence.Held = options.KeepsRead ? decoder.CountHeld(sequence.Prompt) : 0;
+            decoder.ReadPrompt(sequence.Prompt, sequence.Held);
         }
 
         _prompt = sequence.Prompt;

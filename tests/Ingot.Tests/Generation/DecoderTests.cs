@@ -38,6 +38,51 @@ public sealed class DecoderTests
     }
 
     [TestCaseSource(nameof(Models))]
+    public void WhatIsHeldOfAPromptNeedNotBeReadAgain(ModelConfig model)
+    {
+        using var store = ModelGradientTests.Store(model, DType.F32, training: false);
+        var values = ModelGradientTests.Values(store);
+        var count = Math.Min(7, model.MaxPositions);
+        using var decoder = new Decoder(model, store, count);
+        Assert.That(decoder.CountHeld([1, 2]), Is.Zero, "nothing was read");
+
+        // Two tokens are read and a third is written: two of the next prompt are new.
+        decoder.Reserve(1, count);
+        decoder.ReadPrompt([1, 2]);
+        decoder.Step([3], [2]);
+        int[] prompt = [1, 2, 3, 4, 5];
+        Assert.That(decoder.CountHeld(prompt), Is.EqualTo(3));
+        Assert.That(decoder.CountHeld([1, 2, 3]), Is.EqualTo(2), "the last one is read: the logits come from it");
+        Assert.That(decoder.CountHeld([1, 3, 3]), Is.EqualTo(1));
+        Assert.That(decoder.CountHeld([2, 2, 3]), Is.Zero);
+        AssertNext(prompt, held: 3);
+
+        // A prompt that parts from what is held overwrites the rest of it.
+        AssertNext([1, 2, 5, 4], held: 2);
+        Assert.That(decoder.CountHeld(prompt), Is.EqualTo(2));
+        AssertNext(prompt, held: 2);
+
+        // With more rows there is another cache, and rows of texts are not those of prompts.
+        decoder.Reserve(2, count);
+        Assert.That(decoder.CountHeld(prompt), Is.Zero);
+        decoder.ReadPrompt([1, 2]);
+        decoder.TakePrompt(0, 2);
+        decoder.TakePrompt(1, 2);
+        decoder.Step([3, 4], [2, 2]);
+        Assert.That(decoder.CountHeld(prompt), Is.EqualTo(2));
+
+        void AssertNext(int[] tokens, int held)
+        {
+            Assert.That(decoder.CountHeld(tokens), Is.EqualTo(held));
+            new ReferenceModel(model, values, 1, tokens.Length).Loss(tokens, new int[tokens.Length], out var expected);
+            decoder.ReadPrompt(tokens, held);
+            var logits = new float[model.VocabularySize];
+            decoder.ReadLogits(decoder.PromptRow, logits);
+            AssertLogits(logits, expected[tokens.Length - 1], $"{tokens.Length} tokens, {held} of them held");
+        }
+    }
+
+    [TestCaseSource(nameof(Models))]
     public void TextLongerThanTheContextGoesOn(ModelConfig model)
     {
         using var store = ModelGradientTests.Store(model, DType.F32, training: false);

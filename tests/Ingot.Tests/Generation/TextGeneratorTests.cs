@@ -197,5 +197,28 @@ public sealed class TextGeneratorTests : FolderTests
             Throws.InstanceOf<NotSupportedException>());
     }
 
+    // What the model read and wrote for the turns before is not read again, and the answer is that of the whole conversation.
+    [Test]
+    public async Task AChatReadsOnlyWhatIsNew()
+    {
+        var client = new ModelChatClient(_generator, ChatTemplate.BuiltIn("plain"), "random");
+        List<Microsoft.Extensions.AI.ChatMessage> messages = [new(ChatRole.User, "One more?")];
+        var options = new ChatOptions { MaxOutputTokens = 12, Temperature = 0 };
+        var first = await client.GetResponseAsync(messages, options);
+        messages.AddRange([new(ChatRole.Assistant, first.Text), new(ChatRole.User, "Another one?")]);
+        var second = await client.GetResponseAsync(messages, options);
+
+        Assert.That(first.Usage!.CachedInputTokenCount, Is.Zero);
+        Assert.That(second.Usage!.CachedInputTokenCount, Is.GreaterThanOrEqualTo(first.Usage.InputTokenCount!.Value));
+        Assert.That(second.Usage.CachedInputTokenCount, Is.LessThan(second.Usage.InputTokenCount!.Value - "User: Another one?".Length));
+        using var fresh = TextGenerator.Load(In("model"));
+        Assert.That((await new ModelChatClient(fresh, ChatTemplate.BuiltIn("plain"), "random").GetResponseAsync(messages, options)).Text, Is.EqualTo(second.Text));
+
+        // Other texts are read as a whole, so that what a prompt gets does not depend on what was asked before.
+        _ = string.Concat(_generator.Stream("User: One more?", Options));
+        var again = await client.GetResponseAsync(messages, options);
+        Assert.That(again.Usage!.CachedInputTokenCount, Is.EqualTo("User: One more?".Length));
+    }
+
     private sealed class SomeTool : AITool;
 }
