@@ -10,7 +10,8 @@ namespace Ingot.Data;
 public static class LineTexts
 {
     /// <summary>
-    /// Reads the texts, each with the number of its line, from 1. Empty lines are texts, but of JSON Lines they are passed over.
+    /// Reads the texts, each with the number of its line, from 1. Empty lines are texts, but of JSON Lines they are passed over. A list of
+    /// texts is one text, as in training on pairs: its sentences are joined by spaces.
     /// </summary>
     /// <param name="path">The file: UTF-8, plain or gzip.</param>
     /// <param name="field">The field of JSON Lines' objects.</param>
@@ -18,10 +19,10 @@ public static class LineTexts
     /// <exception cref="InvalidDataException">It is no such file; the message says where and what to do.</exception>
     public static IEnumerable<(string Text, long Line)> Read(string path, string field = "text",
         CancellationToken cancellationToken = default) =>
-        ReadUtf8(path, field, cancellationToken).Select(line => (Encoding.UTF8.GetString(line.Text.Span), line.Line));
+        ReadUtf8(path, field, joinsLists: true, cancellationToken).Select(line => (Encoding.UTF8.GetString(line.Text.Span), line.Line));
 
-    /// <summary>The same as UTF-8; a text is valid until the next one is asked for.</summary>
-    internal static IEnumerable<(ReadOnlyMemory<byte> Text, long Line)> ReadUtf8(string path, string field,
+    /// <summary>The same as UTF-8, with lists or without; a text is valid until the next one is asked for.</summary>
+    internal static IEnumerable<(ReadOnlyMemory<byte> Text, long Line)> ReadUtf8(string path, string field, bool joinsLists,
         CancellationToken cancellationToken)
     {
         var isJson = JsonTexts.HasExtension(path, ".jsonl");
@@ -32,11 +33,11 @@ public static class LineTexts
             if (!isJson)
                 yield return (line, number);
             else if (line.Span.Trim(" \t\r"u8).Length > 0)
-                yield return (JsonText(path, number, line, field), number);
+                yield return (JsonText(path, number, line, field, joinsLists), number);
         }
     }
 
-    private static byte[] JsonText(string path, long number, ReadOnlyMemory<byte> line, string field)
+    private static byte[] JsonText(string path, long number, ReadOnlyMemory<byte> line, string field, bool joinsLists)
     {
         try
         {
@@ -48,8 +49,9 @@ public static class LineTexts
                 throw new InvalidDataException($"{path}, line {number}: the object has no \"{field}\"; its fields are {fields}.");
             }
 
-            return text.ValueKind == JsonValueKind.String
-                ? Encoding.UTF8.GetBytes(text.GetString()!)
+            JsonElement[] parts = joinsLists && text.ValueKind == JsonValueKind.Array ? [.. text.EnumerateArray()] : [text];
+            return parts.All(part => part.ValueKind == JsonValueKind.String)
+                ? Encoding.UTF8.GetBytes(string.Join(' ', parts.Select(part => part.GetString()!).Where(part => part.Length > 0)))
                 : throw new InvalidDataException($"{path}, line {number}: neither a text nor an object whose \"{field}\" is a text.");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)

@@ -41,7 +41,7 @@ public abstract class SegmentStream
     {
         ArgumentNullException.ThrowIfNull(path);
         var lines = new LineStream(path);
-        foreach (var (text, _) in LineTexts.ReadUtf8(path, field, cancellationToken))
+        foreach (var (text, _) in LineTexts.ReadUtf8(path, field, joinsLists: false, cancellationToken))
             lines.Add(text.Span);
 
         return lines.Count > 0 ? lines : throw new InvalidDataException($"{path} is empty: it must have a line for each segment.");
