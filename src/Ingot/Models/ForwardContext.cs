@@ -118,15 +118,15 @@ public sealed class ForwardContext
     /// The same for the decoder of an encoder-decoder, which finds the keys and values that its layers take from the sources in caches
     /// of their own (<see cref="SourceCache"/>); how many count is an input ("source_lengths").
     /// </summary>
-    public static ForwardContext WithCache(Graph graph, long batch, long length, long capacity,
-        long sourceCapacity) => new(graph, batch, length)
-    {
-        Positions = graph.Input("positions", DType.I32, batch, length),
-        KeyLengths = graph.Input("key_lengths", DType.I32, batch),
-        CacheCapacity = capacity,
-        SourceLength = sourceCapacity,
-        SourceLengths = graph.Input("source_lengths", DType.I32, batch),
-    };
+    public static ForwardContext WithCache(Graph graph, long batch, long length, long capacity, long sourceCapacity) =>
+        new(graph, batch, length)
+        {
+            Positions = graph.Input("positions", DType.I32, batch, length),
+            KeyLengths = graph.Input("key_lengths", DType.I32, batch),
+            CacheCapacity = capacity,
+            SourceLength = sourceCapacity,
+            SourceLengths = graph.Input("source_lengths", DType.I32, batch),
+        };
 
     /// <summary>
     /// Keys and values that a decoder's layer takes from the sources, [batch, source length, heads, head size], kept from run to run

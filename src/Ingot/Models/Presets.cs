@@ -196,16 +196,17 @@ public static class Presets
         Sized(new M2M100Config(), layers, width, heads, inner);
 
     private static T Sized<T>(T config, int layers, int width, int heads, int inner)
-        where T : TransformerConfig => config with
-    {
-        EncoderLayers = layers,
-        DecoderLayers = layers,
-        ModelWidth = width,
-        EncoderHeads = heads,
-        DecoderHeads = heads,
-        EncoderInner = inner,
-        DecoderInner = inner,
-    };
+        where T : TransformerConfig =>
+        config with
+        {
+            EncoderLayers = layers,
+            DecoderLayers = layers,
+            ModelWidth = width,
+            EncoderHeads = heads,
+            DecoderHeads = heads,
+            EncoderInner = inner,
+            DecoderInner = inner,
+        };
 
     private static BertConfig Bert(int layers, int width) =>
         new() { LayerCount = layers, HiddenSize = width, Heads = width / 64, IntermediateSize = 4 * width };

@@ -22,8 +22,17 @@ public sealed class HandComputedT5Tests
         // for 0, 1, 2 and for 3 and more tokens before.
         var model = new T5Config
         {
-            VocabSize = 3, ModelWidth = 2, HeadSize = 2, Inner = 2, EncoderLayers = 1, DecoderLayers = 1, Heads = 1, Buckets = 4, MaxDistance = 3,
-            Positions = 4, LayerNormEpsilon = 1e-12,
+            VocabSize = 3,
+            ModelWidth = 2,
+            HeadSize = 2,
+            Inner = 2,
+            EncoderLayers = 1,
+            DecoderLayers = 1,
+            Heads = 1,
+            Buckets = 4,
+            MaxDistance = 3,
+            Positions = 4,
+            LayerNormEpsilon = 1e-12,
         };
         using var store = new ParameterStore(Device.Cpu, model.DeclareParameters(), DType.F32, training: false);
         var c = (float)Math.Log(3) / 2;
