@@ -88,7 +88,7 @@ HWY_INLINE void forward_row(const norm::Forward& a, int64_t row) {
     const T* weight = static_cast<const T*>(a.weight);
     const T* bias = static_cast<const T*>(a.bias);
     T* y = static_cast<T*>(a.y) + row * columns;
-    const T* row_x = x;
+    const T* row_x = x;  // x becomes the sum.
 
     if (a.residual) {
         const T* residual = static_cast<const T*>(a.residual) + row * columns;

@@ -43,21 +43,7 @@ public sealed class EncoderDecoderAdapterTests : FolderTests
         }
 
         Assert.That(Run(0).Loss, Is.EqualTo(Loss(values)).Within(1e-4).Percent);
-        var random = new Random(5);
-        foreach (var p in store.Parameters.Where(p => store.Layout.IsTrained(p.Name)))
-        {
-            var gradient = store.View(store.Gradients!, p.Name).ToArray();
-            var direction = gradient.Select(_ => (random.NextDouble() * 2) - 1).ToArray();
-            var analytic = gradient.Zip(direction, (g, d) => g * d).Sum();
-            double Along(double h) => Loss(new(values) { [p.Name] = [.. values[p.Name].Zip(direction, (v, d) => v + (h * d))] });
-
-            const double H = 1e-5;
-            var numeric = (Along(H) - Along(-H)) / (2 * H);
-            var size = Math.Sqrt(gradient.Sum(g => (double)g * g) * direction.Length / 3);
-            Assert.That(size, Is.GreaterThan(0), p.Name);
-            // fp32's rounding relative to the size of such a product, plus that of the differences themselves.
-            Assert.That(analytic, Is.EqualTo(numeric).Within((2e-5 * size) + 1e-7), p.Name);
-        }
+        LoraGradientTests.AssertGradients(store, values, Loss, rounding: 1e-7);
 
         Run(1e-2);
         foreach (var (name, before) in values)
